@@ -22,7 +22,9 @@ from pipeline.transcribe.windows import SpeechWindow, pack
 from pipeline.turns import TimedWord, build_turns
 
 EXCERPT_S, EXCERPT_CONTEXT_S = 12.0, 15.0  # longest window of an excerpt; what it is padded to
-GROUP = 64  # windows whose features are in memory at once: 200 MB, however many calls there are
+WINDOWS_A_THREAD = 20
+"""Windows for each thread whose features are in memory at once: two batches (``recognition.BATCH_FRAMES``),
+60 MB of *base*, however many calls there are."""
 
 
 class WhisperEngine:
@@ -58,8 +60,9 @@ class WhisperEngine:
         results: dict[SpeechWindow, tuple[list[TimedWord], str]] = {}
         with free_memory_returned():
             windows = self._windows([(n, job) for n, job in enumerate(jobs) if sound[n]])
-            for group in _groups(windows):
-                longest_first = sorted(group, key=lambda w: -w.n_samples)
+            together = WINDOWS_A_THREAD * len(self._shares)
+            for begin in range(0, len(windows), together):
+                longest_first = sorted(windows[begin : begin + together], key=lambda w: -w.n_samples)
                 results.update(zip(longest_first, self._recognise(longest_first, jobs), strict=True))
         words: dict[int, list[TimedWord]] = defaultdict(list)
         likelier_samples: dict[int, Counter[str]] = defaultdict(Counter)
@@ -154,10 +157,3 @@ def _not_numbers(job: Job) -> RecordingError:
         hint="decode it again from the original recording",
         reason="not_finite",
     )
-
-
-def _groups(windows: Sequence[SpeechWindow]) -> Iterator[Sequence[SpeechWindow]]:
-    """Windows in as few groups as possible, all of about the same size."""
-    count = -(-len(windows) // GROUP)
-    for n in range(count):
-        yield windows[n * len(windows) // count : (n + 1) * len(windows) // count]

@@ -1,6 +1,6 @@
 """Linear layers in several number formats, of which the processor's fastest is used, and their timing."""
 
-from __future__ import annotations
+# Without postponed annotations: TorchScript reads them.
 
 import contextlib
 import json
@@ -14,19 +14,17 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812  (torch's own convention)
+from torch import nn
 
 from pipeline.transcribe.probe import ATTENTIONS, KERNELS, SHAPES, Kernel, KernelTimes, Shape
 
-Linear = Callable[[torch.Tensor], torch.Tensor]
 EPSILON = 1e-12
-SIGNED, PROBABILITIES = (1 / 127, 128), (1 / 255, 0)
-"""Step size and zero point of 8-bit integers for values from -1 to 1, and from 0 to 1."""
 QUERIES = 250  # rows of attention scores computed at a time
 REPEATS = 8
 SKIP_FACTOR = 4.0  # a kernel this many times slower than the best is timed once (its first run has overhead)
 
 
-def build(kernel: Kernel, weight: torch.Tensor, bias: torch.Tensor | None, compute: torch.dtype) -> Linear:
+def build(kernel: Kernel, weight: torch.Tensor, bias: torch.Tensor | None, compute: torch.dtype) -> nn.Module:
     """Build a linear layer.
 
     Args:
@@ -36,15 +34,25 @@ def build(kernel: Kernel, weight: torch.Tensor, bias: torch.Tensor | None, compu
         compute: Number format of the result.
 
     Returns:
-        A function from (…, n_in) of any format to (…, n_out) in ``compute``.
+        A module from (…, n_in) of any format to (…, n_out) in ``compute``.
     """
     if kernel == "fbgemm":
-        return _fbgemm(weight, bias, compute)
+        return FbgemmLinear(weight, bias, compute)
     if kernel == "onednn":
-        return _onednn(weight, bias, compute)
+        return OnednnLinear(weight, bias, compute)
     dtype = {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(kernel, torch.float32)
-    w, b = weight.to(dtype), None if bias is None else bias.to(dtype)
-    return lambda x: F.linear(x.to(dtype), w, b).to(compute)
+    return FloatLinear(weight.to(dtype), None if bias is None else bias.to(dtype), compute)
+
+
+def scripted(code: nn.Module | Callable[..., Any]) -> Any:
+    """A module or function compiled by TorchScript, which runs without Python's global lock.
+
+    A decoding step calls a few hundred short operations, and two threads that decode at the same time waited
+    for the lock between them: compiled, both take half as long, with the same results.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # the pinned version of torch has it
+        return torch.jit.script(code)
 
 
 def rounded(weight: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -81,55 +89,70 @@ def attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, fused: bool) -> to
     return output
 
 
-def _fbgemm(weight: torch.Tensor, bias: torch.Tensor | None, compute: torch.dtype) -> Linear:
+class FloatLinear(nn.Module):
+    """Products of floats, in the format of the weight."""
+
+    def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None, compute: torch.dtype) -> None:
+        super().__init__()
+        self.weight, self.bias, self.compute = weight, bias, compute
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The layer's output in ``compute``."""
+        return F.linear(x.to(self.weight.dtype), self.weight, self.bias).to(self.compute)
+
+
+class FbgemmLinear(nn.Module):
     """8-bit products by fbgemm, with a scale for each output of the weight and each row of the input.
 
     As every row has its own scale, its result does not depend on the other rows of the batch, and a call's
     transcript does not depend on the calls it was batched with.
     """
-    packed = prepack(*rounded(weight))
-    offset = torch.zeros(len(weight)) if bias is None else bias.float()
 
-    def layer(x: torch.Tensor) -> torch.Tensor:
+    def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None, compute: torch.dtype) -> None:
+        super().__init__()
+        self.packed = prepack(*rounded(weight))
+        self.offset = torch.zeros(len(weight)) if bias is None else bias.float()
+        self.compute = compute
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The layer's output in ``compute``."""
         rows = x.reshape(-1, x.shape[-1]).float()
-        peak = rows.abs().amax(1, keepdim=True).clamp_(min=EPSILON)
-        product = multiply(rows / peak, packed)
-        torch.addcmul(offset, product, peak, out=product)
-        return product.view(*x.shape[:-1], -1).to(compute)
-
-    return layer
-
-
-def _onednn(weight: torch.Tensor, bias: torch.Tensor | None, compute: torch.dtype) -> Linear:
-    """8-bit products by oneDNN, scaled like fbgemm's."""
-    integers, scale = rounded(weight)
-    packed = torch.ops.onednn.qlinear_prepack(integers, None)
-    zero = torch.zeros(len(weight), dtype=torch.int64)
-    offset = torch.zeros(len(weight), dtype=compute) if bias is None else bias.to(compute)
-
-    def layer(x: torch.Tensor) -> torch.Tensor:
-        rows = x.reshape(-1, x.shape[-1]).float()
-        step = rows.abs().amax(1, keepdim=True).clamp_(min=EPSILON) / 127
-        # oneDNN's fast path needs unsigned activations; adding 0.5 turns truncation into rounding
-        shifted = (rows / step).add_(128.5).to(torch.uint8)
-        activations = shifted, 1.0, 128  # with scale and zero point
-        product: torch.Tensor = torch.ops.onednn.qlinear_pointwise(
-            *activations, packed, scale, zero, None, 1.0, 0, compute, "none", [], ""
+        peak = rows.abs().amax(1, keepdim=True).clamp_(min=1e-12)
+        product = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(
+            rows / peak, 1 / 127, 128, self.packed
         )
-        torch.addcmul(offset, product, step.to(compute), out=product)
-        return product.view(*x.shape[:-1], -1)
+        torch.addcmul(self.offset, product, peak, out=product)
+        result: torch.Tensor = product.view(x.shape[:-1] + product.shape[1:]).to(self.compute)
+        return result
 
-    return layer
 
+class OnednnLinear(nn.Module):
+    """8-bit products by oneDNN, scaled like fbgemm's."""
 
-def multiply(
-    rows: torch.Tensor, packed: torch.ScriptObject, steps: tuple[float, int] = SIGNED
-) -> torch.Tensor:
-    """Product of rows, rounded to 8 bits in the given steps, with a packed 8-bit weight, in float32."""
-    product: torch.Tensor = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(
-        rows, *steps, packed
-    )
-    return product
+    def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None, compute: torch.dtype) -> None:
+        super().__init__()
+        integers, self.scale = rounded(weight)
+        self.packed = torch.ops.onednn.qlinear_prepack(integers, None)
+        self.zero = torch.zeros(len(weight), dtype=torch.int64)
+        self.offset = torch.zeros(len(weight), dtype=compute) if bias is None else bias.to(compute)
+        self.compute = compute
+
+    @torch.jit.ignore  # type: ignore[untyped-decorator]  # TorchScript has no type for its empty list of arguments
+    def _product(self, shifted: torch.Tensor) -> torch.Tensor:
+        product: torch.Tensor = torch.ops.onednn.qlinear_pointwise(
+            shifted, 1.0, 128, self.packed, self.scale, self.zero, None, 1.0, 0, self.compute, "none", [], ""
+        )
+        return product
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The layer's output in ``compute``."""
+        rows = x.reshape(-1, x.shape[-1]).float()
+        step = rows.abs().amax(1, keepdim=True).clamp_(min=1e-12) / 127
+        # oneDNN's fast path needs unsigned activations; adding 0.5 turns truncation into rounding
+        product = self._product((rows / step).add_(128.5).to(torch.uint8))
+        torch.addcmul(self.offset, product, step.to(self.compute), out=product)
+        result: torch.Tensor = product.view(x.shape[:-1] + product.shape[1:])
+        return result
 
 
 def prepack(weight: torch.Tensor, scale: torch.Tensor | None = None) -> torch.ScriptObject:

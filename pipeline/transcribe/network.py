@@ -3,17 +3,18 @@
 It has the weights of openai-whisper's module in the number format that is fastest here. It differs in that
 (1) the encoder works on a few hundred frames at a time, which stay in the processor's cache; (2) the decoder
 has preallocated self-attention caches; (3) the attention of the alignment heads is kept while decoding, so
-that word times need no second pass.
+that word times need no second pass; (4) the decoder's blocks are compiled (``kernels.scripted``).
 Shapes: B windows, T encoder frames (20 ms each), S tokens, D model width, H heads.
 """
 
-from __future__ import annotations
+# Without postponed annotations: TorchScript reads them.
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F  # noqa: N812  (torch's own convention)
+from torch import nn
 
 from pipeline.transcribe.audio_attention import (
     HEAD,
@@ -21,14 +22,15 @@ from pipeline.transcribe.audio_attention import (
     IntegerKeysAndValues,
     KeysAndValues,
     Packed,
+    to_integers,
 )
-from pipeline.transcribe.kernels import Linear, attend
+from pipeline.transcribe.kernels import attend, scripted
 from pipeline.transcribe.precision import Hardware
 from pipeline.transcribe.probe import FEW, MANY
 
 if TYPE_CHECKING:
-    from whisper.model import MultiHeadAttention, Whisper
     from whisper.model import ResidualAttentionBlock as Block
+    from whisper.model import Whisper
 
 LENGTH_STEP = 32
 """Tokens by which the part of the self-attention cache that is read grows; what is not filled yet is masked.
@@ -37,40 +39,44 @@ oneDNN compiles a kernel for each shape and keeps a thousand of them: a gigabyte
 is a shape of its own."""
 
 
-class Mlp:
+class Mlp(nn.Module):
     """The feed-forward part of a block."""
 
-    def __init__(self, block: Block, hardware: Hardware, rows: int) -> None:
-        self._norm = block.mlp_ln.to(hardware.device)
-        self._up, self._down = (_stacked([block.mlp[n]], hardware, rows) for n in (0, 2))
+    def __init__(self, block: "Block", hardware: Hardware, rows: int) -> None:
+        super().__init__()
+        self.norm = _norm(block.mlp_ln, hardware)
+        self.up, self.down = (_stacked([block.mlp[n]], hardware, rows) for n in (0, 2))
 
-    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """The residual to add to x, both (B, S, D)."""
-        return self._down(F.gelu(self._up(self._norm(x))))
+        residual: torch.Tensor = self.down(F.gelu(self.up(self.norm(x))))
+        return residual
 
 
-class SelfAttention:
+class SelfAttention(nn.Module):
     """Norm, stacked query-key-value projection and output projection of one block."""
 
-    def __init__(self, block: Block, hardware: Hardware, rows: int) -> None:
-        self._norm = block.attn_ln.to(hardware.device)
-        self._qkv = _stacked([block.attn.query, block.attn.key, block.attn.value], hardware, rows)
-        self._out = _stacked([block.attn.out], hardware, rows)
+    def __init__(self, block: "Block", hardware: Hardware, rows: int) -> None:
+        super().__init__()
+        self.norm = _norm(block.attn_ln, hardware)
+        self.qkv = _stacked([block.attn.query, block.attn.key, block.attn.value], hardware, rows)
+        self.out = _stacked([block.attn.out], hardware, rows)
 
     def project(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Query, key and value, each (B, H, S, 64), of x (B, S, D)."""
-        q, k, v = self._qkv(self._norm(x)).view(*x.shape[:2], 3, -1, HEAD).permute(2, 0, 3, 1, 4)
-        return q * HEAD**-0.5, k, v
+        projected = self.qkv(self.norm(x)).view(x.shape[0], x.shape[1], 3, -1, 64).permute(2, 0, 3, 1, 4)
+        return projected[0] * 0.125, projected[1], projected[2]
 
     def output(self, heads: torch.Tensor) -> torch.Tensor:
         """Output projection of the heads (B, H, S, 64): (B, S, D)."""
-        return self._out(heads.transpose(1, 2).flatten(2))
+        projected: torch.Tensor = self.out(heads.transpose(1, 2).flatten(2))
+        return projected
 
 
 class AudioEncoder:
     """Turns mel frames into features, one window at a time."""
 
-    def __init__(self, model: Whisper, hardware: Hardware) -> None:
+    def __init__(self, model: "Whisper", hardware: Hardware) -> None:
         encoder, device, dtype = model.encoder, hardware.device, hardware.compute
         self._convs = [
             (c.weight.detach().to(device, dtype), c.bias.detach().to(device, dtype))
@@ -132,47 +138,73 @@ class Cache:
         self.values = [v.repeat_interleave(beams, 0) for v in self.values]
 
 
-class CrossAttention:
-    """Norm, query and output projection of one block's attention to the audio."""
+class DecoderBlock(nn.Module):
+    """A block of the decoder, in the two parts before and after its attention to the audio.
 
-    def __init__(self, block: Block, heads: list[int], hardware: Hardware) -> None:
-        attention: MultiHeadAttention = block.cross_attn
-        self._norm = block.cross_attn_ln.to(hardware.device)
-        self._query = _stacked([attention.query], hardware, FEW)
-        self._out = _stacked([attention.out], hardware, FEW)
-        self.alignment_heads = heads
+    The rows of a window's beams must follow each other. They attend to the audio like tokens of one row, so
+    that the window's keys and values are read once for all of them.
+    """
 
-    def __call__(self, x: torch.Tensor, audio: KeysAndValues) -> tuple[torch.Tensor, torch.Tensor]:
-        """Attend to the audio: the residual to add to x, both (B, S, D), and the alignment heads' weights.
+    def __init__(self, block: "Block", hardware: Hardware) -> None:
+        super().__init__()
+        self.attention = SelfAttention(block, hardware, FEW)
+        self.audio_norm = _norm(block.cross_attn_ln, hardware)
+        self.audio_query = _stacked([block.cross_attn.query], hardware, FEW)
+        self.audio_out = _stacked([block.cross_attn.out], hardware, FEW)
+        self.mlp = Mlp(block, hardware, FEW)
 
-        The rows of a window's beams must follow each other. They are attended like tokens of one row, so
-        that the window's keys and values are read once for all of them.
+    @torch.jit.export
+    def before(
+        self,
+        x: torch.Tensor,
+        keys: torch.Tensor,
+        values: torch.Tensor,
+        begin: int,
+        causal: torch.Tensor,
+        windows: int,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Attend to the tokens so far.
+
+        Args:
+            x: (B, S, D).
+            keys: The part of the cache that is read, (B, H, n, 64).
+            values: The same of the values.
+            begin: Number of the token at which the keys and values of x are written.
+            causal: (S, n), 0 for tokens that are seen and minus infinity for others.
+            windows: Number of windows, of which each has the same number of rows.
+
+        Returns:
+            x, and the scaled queries to the audio, (windows, H, S of all its rows, 64).
         """
-        q = self._query(self._norm(x)).view(len(audio), -1, x.shape[-1] // HEAD, HEAD).transpose(1, 2)
-        context, weights = audio.attend(q * HEAD**-0.5)
-        residual = self._out(context.transpose(1, 2).flatten(2))
-        return residual.view_as(x), weights[:, self.alignment_heads]
+        q, k, v = self.attention.project(x)
+        keys[:, :, begin : begin + x.shape[1]] = k
+        values[:, :, begin : begin + x.shape[1]] = v
+        weights = (q @ keys.transpose(-1, -2) + causal).softmax(-1)
+        x = x + self.attention.output(weights @ values)
+        queries = self.audio_query(self.audio_norm(x)).view(windows, -1, x.shape[-1] // 64, 64)
+        return x, queries.transpose(1, 2) * 0.125
+
+    @torch.jit.export
+    def after(self, x: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
+        """The block's output (B, S, D), from what ``before`` returned and what the queries found."""
+        x = x + self.audio_out(context.transpose(1, 2).flatten(2)).view_as(x)
+        out: torch.Tensor = x + self.mlp(x)
+        return out
 
 
 class Decoder:
     """Computes the logits of the next token, for any number of windows at a time."""
 
-    def __init__(self, model: Whisper, hardware: Hardware) -> None:
+    def __init__(self, model: "Whisper", hardware: Hardware) -> None:
         decoder = model.decoder
         self._hardware = hardware
         heads = model.alignment_heads.to_dense()
         self._embedding = decoder.token_embedding.weight.detach().to(hardware.device)
         self._positions = decoder.positional_embedding.detach().to(hardware.device)
-        self._layers = [
-            (
-                SelfAttention(block, hardware, FEW),
-                CrossAttention(block, heads[n].nonzero()[:, 0].tolist(), hardware),
-                Mlp(block, hardware, FEW),
-            )
-            for n, block in enumerate(decoder.blocks)
-        ]
+        self._alignment_heads = [heads[n].nonzero()[:, 0].tolist() for n in range(len(decoder.blocks))]
+        self._blocks = [scripted(DecoderBlock(block, hardware)) for block in decoder.blocks]
         self._norm = decoder.ln.to(hardware.device)
-        self._logits = hardware.linear(self._embedding, None, FEW)
+        self._logits = scripted(hardware.linear(self._embedding, None, FEW))
         keys_and_values = [part for b in decoder.blocks for part in (b.cross_attn.key, b.cross_attn.value)]
         self._audio = _stacked(keys_and_values, hardware, MANY)
 
@@ -183,7 +215,7 @@ class Decoder:
             features: One (T, D) per window, T the same for all.
             max_tokens: Maximum number of tokens in a row, prefix included.
         """
-        rows, depth = len(features), len(self._layers)
+        rows, depth = len(features), len(self._blocks)
         device, dtype = self._hardware.device, self._hardware.compute
         n_head = self._embedding.shape[1] // HEAD
         fast_integers = (
@@ -200,14 +232,14 @@ class Decoder:
         """Keys and values of the audio as integers, computed window by window."""
         windows = []
         for feature in features:
-            parts = self._audio(feature).view(len(feature), 2 * len(self._layers), -1).unbind(1)
-            layers = zip(parts[::2], parts[1::2], strict=True)
-            windows.append([(Packed.of(keys), Packed.of(values.T)) for keys, values in layers])
-        return [IntegerKeysAndValues(layer) for layer in zip(*windows, strict=True)]
+            parts = self._audio(feature).view(len(feature), 2 * len(self._blocks), -1).unbind(1)
+            windows.append([to_integers(part if n % 2 == 0 else part.T) for n, part in enumerate(parts)])
+        packed = [Packed.of(part) for part in zip(*windows, strict=True)]
+        return [IntegerKeysAndValues(k, v) for k, v in zip(packed[::2], packed[1::2], strict=True)]
 
     def _floats(self, features: list[torch.Tensor]) -> list[KeysAndValues]:
         """Keys and values of the audio as floats, computed window by window."""
-        depth, n_head = len(self._layers), self._embedding.shape[1] // HEAD
+        depth, n_head = len(self._blocks), self._embedding.shape[1] // HEAD
         device, dtype = self._hardware.device, self._hardware.compute
         shape = (2, len(features), n_head, len(features[0]), HEAD)
         audio = [torch.empty(shape, device=device, dtype=dtype) for _ in range(depth)]
@@ -234,17 +266,13 @@ class Decoder:
         full = torch.full((tokens.shape[1], read), float("-inf"), device=x.device)
         causal = full.triu_(begin + 1).to(self._hardware.compute)
         attention = []
-        for n, (self_attention, cross_attention, mlp) in enumerate(self._layers):
-            q, k, v = self_attention.project(x)
-            cache.keys[n][:, :, begin:end] = k
-            cache.values[n][:, :, begin:end] = v
-            scores = q @ cache.keys[n][:, :, :read].transpose(-1, -2)
-            weights = (scores + causal).softmax(-1)
-            x = x + self_attention.output(weights @ cache.values[n][:, :, :read])
-            residual, aligned = cross_attention(x, cache.audio[n])
-            attention.append(aligned)
-            x = x + residual
-            x = x + mlp(x)
+        for n, block in enumerate(self._blocks):
+            audio = cache.audio[n]
+            keys, values = cache.keys[n][:, :, :read], cache.values[n][:, :, :read]
+            x, queries = block.before(x, keys, values, begin, causal, len(audio))
+            context, weights = audio.attend(queries)
+            x = block.after(x, context)
+            attention.append(weights[:, self._alignment_heads[n]])
         cache.length = end
         return self._logits(self._norm(x[:, -1])).float(), torch.cat(attention, 1)
 
@@ -254,7 +282,14 @@ def _in_steps(length: int) -> int:
     return -(-length // LENGTH_STEP) * LENGTH_STEP
 
 
-def _stacked(modules: list[torch.nn.Linear], hardware: Hardware, rows: int) -> Linear:
+def _norm(norm: nn.LayerNorm, hardware: Hardware) -> nn.LayerNorm:
+    """A layer norm of torch's own class with Whisper's weights; the residual stream is float32."""
+    plain = nn.LayerNorm(norm.normalized_shape, norm.eps).requires_grad_(False)
+    plain.load_state_dict(norm.state_dict())
+    return plain.to(hardware.device)
+
+
+def _stacked(modules: list[nn.Linear], hardware: Hardware, rows: int) -> nn.Module:
     """Several linear layers of the same input as one layer, so that the input is read and scaled once."""
     weight = torch.cat([m.weight.detach() for m in modules])
     bias = torch.cat(

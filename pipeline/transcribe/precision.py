@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
+from torch import nn
 
 from pipeline.child_processes import cores
-from pipeline.transcribe.kernels import Linear, build
+from pipeline.transcribe.kernels import build
 from pipeline.transcribe.probe import ATTENTIONS, INT8, KERNELS, Kernel, KernelTimes, Shape, measured
 
 Precision = Literal["auto", "float32", "bfloat16", "float16", "int8"]
@@ -42,7 +43,7 @@ class Hardware:
         """The fastest kernel for a layer of this shape."""
         return self.measured.fastest(shape, self.kernels)
 
-    def linear(self, weight: torch.Tensor, bias: torch.Tensor | None, rows: int) -> Linear:
+    def linear(self, weight: torch.Tensor, bias: torch.Tensor | None, rows: int) -> nn.Module:
         """A linear layer (see ``kernels.build``) with the kernel that is fastest for ``rows`` at once."""
         n_out, n_in = weight.shape
         placed = None if bias is None else bias.to(self.device)

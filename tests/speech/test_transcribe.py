@@ -28,10 +28,10 @@ from pipeline.matching import load_matcher
 from pipeline.settings import AudioSettings, TranscribeSettings
 from pipeline.transcribe import Job, SpeechEngine, foreign, load_engine, probe, warning
 from pipeline.transcribe.alignment import AlignedWord, _median_filter, warp
-from pipeline.transcribe.audio_attention import FloatKeysAndValues, IntegerKeysAndValues, Packed
+from pipeline.transcribe.audio_attention import FloatKeysAndValues, IntegerKeysAndValues, Packed, to_integers
 from pipeline.transcribe.beam import Hypothesis, search
 from pipeline.transcribe.decoding import Encoded, _without_loop
-from pipeline.transcribe.kernels import attend, build, rounded
+from pipeline.transcribe.kernels import attend, build, rounded, scripted
 from pipeline.transcribe.network import Cache
 from pipeline.transcribe.precision import choose
 from pipeline.transcribe.probe import INT8, Kernel
@@ -243,6 +243,20 @@ def test_int8_sums_never_overflow(kernel: Kernel, seed: int, skew: float) -> Non
     assert (product - exact).abs().max() <= 0.02 * exact.abs().max()
 
 
+@pytest.mark.parametrize("kernel", ["float32", "bfloat16", "fbgemm", "onednn"])
+@pytest.mark.parametrize("compute", [torch.float32, torch.bfloat16])
+def test_a_compiled_layer_gives_the_same_numbers(kernel: Kernel, compute: torch.dtype) -> None:
+    """Compiling changes neither the values nor the format, also when the shape changes between calls."""
+    torch.manual_seed(0)
+    layer = build(kernel, torch.randn(24, 64), torch.randn(24), compute)
+    compiled = scripted(layer)
+    for rows in (1, 5, 5, 3):
+        x = torch.randn(2, rows, 64)
+        expected, found = layer(x), compiled(x)
+        assert found.dtype == compute
+        assert torch.equal(found, expected)
+
+
 def test_attention_in_tiles_is_attention() -> None:
     """Both ways to attend give the same features."""
     q, k, v = torch.randn(3, 1, 2, 300, 64, generator=torch.Generator().manual_seed(0))
@@ -253,15 +267,15 @@ def test_keys_of_8_bits_find_what_floats_find() -> None:
     """Attention to integers is close to attention to floats, and keeps its windows apart."""
     keys, values = torch.randn(2, 3, 2, 200, 64, generator=torch.Generator().manual_seed(0))
     queries = torch.randn(3, 2, 4, 64, generator=torch.Generator().manual_seed(1)) / 8
-    rows = [
-        (Packed.of(k.transpose(0, 1).flatten(1)), Packed.of(v.transpose(0, 1).flatten(1).T))
-        for k, v in zip(keys, values, strict=True)
-    ]
+    integers = IntegerKeysAndValues(
+        Packed.of([to_integers(one.transpose(0, 1).flatten(1)) for one in keys]),
+        Packed.of([to_integers(one.transpose(0, 1).flatten(1).T) for one in values]),
+    )
     exact, exact_weights = FloatKeysAndValues(keys, values).attend(queries)
-    found, weights = IntegerKeysAndValues(rows).attend(queries)
+    found, weights = integers.attend(queries)
     assert (found - exact).norm() < 0.03 * exact.norm()
     assert (weights - exact_weights).norm() < 0.03 * exact_weights.norm()
-    (last,) = IntegerKeysAndValues(rows).keep(torch.tensor([2])).attend(queries[2:])[0]
+    (last,) = integers.keep(torch.tensor([2])).attend(queries[2:])[0]
     assert torch.equal(last, found[2])
 
 
