@@ -90,6 +90,7 @@ takes {REST:.0%} of the wall time of a small batch, which the plan takes off. So
 | 2 cores (Zen 4, AVX-512), nothing else running | {TWO_CORES} | measured |
 | 2 cores (EPYC with AVX2 only), nothing else running | {TWO_OLDER_CORES} | measured, word errors 2.75 %; faster-whisper in int8 28 to 29, 2.41 % |
 | 2 cores (EPYC with AVX-512 and VNNI, another day), nothing else running | 84.1 | measured, word errors 2.41 %; faster-whisper in int8 38.1, 2.41 % |
+| 2 cores (Ice Lake Xeon with AVX-512 and VNNI), nothing else running | 71.3 | measured, word errors 2.58 %; faster-whisper in int8 34.5, 2.41 % |
 | 16 cores, 8 workers of 2 threads | 8 × {TWO_CORES} × 0.7 = {SIXTEEN_CORES:.0f} | assumed: workers share the memory's bandwidth |
 | one data-centre GPU | {GPU:,.0f} | assumed: measure before you buy |
 
