@@ -103,6 +103,7 @@ def _attend(
     """Attention by 8-bit products: context (B, H, S, 64) and weights (B, H, S, T).
 
     One product covers all heads of a window: the query of a head has zeros in the columns of the others.
+    Queries are rounded to 8-bit integers for values from -1 to 1, weights to those for values from 0 to 1.
     """
     count, heads, length, width = queries.shape
     head_columns = torch.eye(heads).repeat_interleave(width, 1)  # (H, D): 1 in the columns of a head

@@ -49,6 +49,7 @@ def scripted(code: nn.Module | Callable[..., Any]) -> Any:
 
     A decoding step calls a few hundred short operations, and two threads that decode at the same time waited
     for the lock between them: compiled, both take half as long, with the same results.
+    What is compiled cannot read a module's constants, so it has their numbers in it.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # the pinned version of torch has it
@@ -118,6 +119,7 @@ class FbgemmLinear(nn.Module):
         """The layer's output in ``compute``."""
         rows = x.reshape(-1, x.shape[-1]).float()
         peak = rows.abs().amax(1, keepdim=True).clamp_(min=1e-12)
+        # step size and zero point of 8-bit integers for values from -1 to 1
         product = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(
             rows / peak, 1 / 127, 128, self.packed
         )
