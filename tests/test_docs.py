@@ -63,6 +63,9 @@ CHECKS = [check.__name__.strip("_") for check in doctor.CHECKS]
 CLAIMS = [
     ("transcription.md", "padded by {:g} s", vad.PAD_S),
     ("transcription.md", "joined up to {:g} s", recognition.FULL_CONTEXT_S),
+    ("transcription.md", "is padded by {:g} s, to", recognition.MARGIN_S),
+    ("transcription.md", "at least {:g} s and at most", recognition.LEAST_CONTEXT_S),
+    ("transcription.md", "padded to {:g} s", recognition.LEAST_CONTEXT_S),
     ("transcription.md", "a pause of {:g} s", turns.TURN_PAUSE_S),
     ("transcription.md", "a gap of {:g} s", turns.YIELD_PAUSE_S),
     ("audio.md", "more than {:.1f} million samples", clip.MAX_SAMPLES_IN_MEMORY / 1e6),

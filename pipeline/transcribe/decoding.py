@@ -14,11 +14,12 @@ import numpy as np
 import torch
 from whisper.tokenizer import Tokenizer
 
-from pipeline.transcribe.beam import search
+from pipeline.transcribe.beam import Hypothesis, search
 from pipeline.transcribe.network import Cache, Decoder
 
 TOKENS_PER_S, SPARE_TOKENS = 10, 24  # bound the length of a text; fast speech has about 6 tokens a second
 MAX_TOKENS = 224  # in a text: half of the network's 448, as in openai-whisper
+TOKENS_A_STEP = 32  # of a known text; all tokens in one step would take 100 MB more
 COMPACT_BELOW = 0.75  # finished rows are removed when less than this share of the batch is unfinished
 # Least repeats and tokens that make a loop, and the number of tokens after which it is looked for.
 LOOP_REPEATS, LOOP_TOKENS, LOOP_CHECK = 4, 12, 8
@@ -32,7 +33,7 @@ class Encoded:
     """A window to decode.
 
     Attributes:
-        features: (T, D), T the same for all windows of a batch.
+        features: (T, D).
         seconds: Length of the window, which bounds the number of its tokens.
         language: ISO 639-1 code.
         terms: Names that are likely in the window.
@@ -115,7 +116,7 @@ class GreedyDecoder:
             float32 (n_windows, n_languages), columns as ``tokenizer.all_language_codes``.
         """
         sot = torch.tensor([[self._tokenizer.sot]], device=self._device).expand(len(features), 1)
-        logits, _ = self._decoder.step(sot, self._decoder.start(list(features), 1))
+        logits, _ = self._decoder.step(sot, self._decoder.start(list(features)))
         return self._language_probability(logits, allowed)
 
     def _language_probability(self, logits: torch.Tensor, allowed: Sequence[str] = ()) -> torch.Tensor:
@@ -135,7 +136,7 @@ class GreedyDecoder:
         """
         start, task = self._start(windows), self._task(windows)
         budget = _budget(windows)
-        cache = self._decoder.start([w.features for w in windows], start.shape[1] + task.shape[1] + budget)
+        cache = self._decoder.start([w.features for w in windows])
         logits, _ = self._decoder.step(start, cache)
         no_speech = logits.softmax(-1)[:, self._tokenizer.no_speech].tolist()
         languages: Sequence[torch.Tensor | None] = [None] * len(windows)
@@ -155,38 +156,29 @@ class GreedyDecoder:
 
         Args:
             windows: At least one.
-            greedy: Results of greedy decoding, kept where the search finds no end or a text that loops.
+            greedy: Results of greedy decoding. Their text is kept where the search finds no end, or a text
+                that loops; their attention is not used.
         """
         prefix = torch.cat([self._start(windows), self._task(windows)], 1)
         budget = _budget(windows)
-        cache = self._decoder.start([w.features for w in windows], prefix.shape[1] + budget)
+        cache = self._decoder.start([w.features for w in windows])
+        whole = cache.again()
         logits, _ = self._decoder.step(prefix, cache)
         filters = self._first_filter, self._filter
         best = search(self._decoder, cache, logits, filters, self._tokenizer.eot, budget)
-        del cache  # made again below, which is quick, instead of kept meanwhile
-        cache = self._decoder.start([w.features for w in windows], prefix.shape[1] + budget)
-        tokens = [list(d.tokens if h is None else h.tokens[:-1]) for h, d in zip(best, greedy, strict=True)]
-        results = list(greedy)
-        for n, attention in enumerate(self._attention(cache, prefix, tokens)):
-            hypothesis = best[n]
-            if hypothesis is not None and not _without_loop(tokens[n])[1]:
-                results[n] = replace(
-                    greedy[n],
-                    tokens=tokens[n],
-                    log_probabilities=list(hypothesis.log_probabilities),
-                    attention=attention,
-                    text=self._tokenizer.decode(tokens[n]).strip(),
-                )
-        return results
+        results = [_better(h, d, self._tokenizer) for h, d in zip(best, greedy, strict=True)]
+        attention = self._attention(whole, prefix, [d.tokens for d in results])
+        return [replace(d, attention=weights) for d, weights in zip(results, attention, strict=True)]
 
     def _attention(
         self, cache: Cache, prefix: torch.Tensor, tokens: Sequence[list[int]]
     ) -> list[torch.Tensor]:
-        """The alignment heads' attention for given texts, computed for all tokens in one step."""
+        """The alignment heads' attention for given texts, computed for many tokens at a time."""
         longest = max(map(len, tokens))
         padded = [[*t, *[self._tokenizer.eot] * (longest - len(t))] for t in tokens]
         text = torch.tensor(padded, dtype=torch.long, device=self._device)
-        _, attention = self._decoder.step(torch.cat([prefix, text], 1), cache)
+        pieces = torch.split(torch.cat([prefix, text], 1), TOKENS_A_STEP, 1)
+        attention = torch.cat([self._decoder.step(piece, cache)[1] for piece in pieces], 2)
         first = prefix.shape[1] - 1
         return [attention[n, :, first : first + len(t) + 1] for n, t in enumerate(tokens)]
 
@@ -276,6 +268,15 @@ class _DecodedRow:
         self.tokens.append(token)
         if len(self.tokens) % LOOP_CHECK == 0:
             self.done = _without_loop(self.tokens)[1]
+
+
+def _better(found: Hypothesis | None, greedy: Decoded, tokenizer: Tokenizer) -> Decoded:
+    """What the search found, unless it found no end or a text that loops."""
+    if found is None or _without_loop(list(found.tokens[:-1]))[1]:
+        return greedy
+    tokens = list(found.tokens[:-1])
+    text = tokenizer.decode(tokens).strip()
+    return replace(greedy, tokens=tokens, log_probabilities=list(found.log_probabilities), text=text)
 
 
 def _budget(windows: Sequence[Encoded]) -> int:

@@ -21,7 +21,7 @@ from pipeline.transcribe.vad import VoiceActivity
 from pipeline.transcribe.windows import SpeechWindow, pack
 from pipeline.turns import TimedWord, build_turns
 
-EXCERPT_S, EXCERPT_CONTEXT_S = 12.0, 15.0  # longest window of an excerpt; what it is padded to
+EXCERPT_S = 12.0  # longest window of an excerpt, which is padded to 15 s
 WINDOWS_A_THREAD = 20
 """Windows for each thread whose features are in memory at once: two batches (``recognition.BATCH_FRAMES``),
 60 MB of *base*, however many calls there are."""
@@ -38,11 +38,8 @@ class WhisperEngine:
     def __init__(self, settings: TranscribeSettings, *, excerpts: bool = False) -> None:
         self._settings = settings
         hardware = choose(settings.device, settings.precision, settings.threads)
-        longest_s, context_s = (
-            (EXCERPT_S, EXCERPT_CONTEXT_S) if excerpts else (FULL_CONTEXT_S, FULL_CONTEXT_S)
-        )
-        self._longest = int(longest_s * SAMPLE_RATE_HZ)
-        self._recogniser = Recogniser(models.load(settings.model), hardware, settings, context_s)
+        self._longest = int((EXCERPT_S if excerpts else FULL_CONTEXT_S) * SAMPLE_RATE_HZ)
+        self._recogniser = Recogniser(models.load(settings.model), hardware, settings)
         for code in (*settings.languages, settings.language):
             if code and code not in self._recogniser.known_languages:
                 raise UsageError(

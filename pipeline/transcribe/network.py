@@ -2,8 +2,8 @@
 
 It has the weights of openai-whisper's module in the number format that is fastest here. It differs in that
 (1) the encoder works on a few hundred frames at a time, which stay in the processor's cache; (2) the decoder
-has preallocated self-attention caches; (3) the attention of the alignment heads is kept while decoding, so
-that word times need no second pass; (4) the decoder's blocks are compiled (``kernels.scripted``).
+has self-attention caches that grow in steps; (3) the attention of the alignment heads is kept while decoding,
+so that word times need no second pass; (4) the decoder's blocks are compiled (``kernels.scripted``).
 Shapes: B windows, T encoder frames (20 ms each), S tokens, D model width, H heads.
 """
 
@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from whisper.model import ResidualAttentionBlock as Block
     from whisper.model import Whisper
 
+FULL_FRAMES = 1500  # encoder frames of the 30 s that the network was trained on
 LENGTH_STEP = 32
-"""Tokens by which the part of the self-attention cache that is read grows; what is not filled yet is masked.
+"""Tokens by which the self-attention cache grows; what is not filled yet is masked.
 
 oneDNN compiles a kernel for each shape and keeps a thousand of them: a gigabyte where every length
 is a shape of its own."""
@@ -109,7 +110,7 @@ class Cache:
     """Keys and values of a batch, kept from one decoding step to the next.
 
     Attributes:
-        keys: Self-attention keys per layer, each (B, H, S_max, 64), filled up to ``length``.
+        keys: Self-attention keys per layer, each (B, H, S, 64), filled up to ``length``.
         values: Self-attention values in the same form.
         audio: Cross-attention keys and values per layer.
         length: Number of tokens so far.
@@ -131,6 +132,18 @@ class Cache:
         if windows is not None:
             for n in range(len(self.audio)):  # layer by layer, so that the old ones are freed on the way
                 self.audio[n] = self.audio[n].keep(windows)
+
+    def again(self) -> "Cache":
+        """A second cache of the same audio, without any tokens, for when this one has spread its rows."""
+        return Cache(list(self.keys), list(self.values), list(self.audio))
+
+    def grow(self, tokens: int) -> None:
+        """Make room for this many more tokens; most texts are a third of the longest that is allowed."""
+        lacking = _in_steps(self.length + tokens) - self.keys[0].shape[2]
+        if lacking > 0:
+            for tensors in (self.keys, self.values):
+                for n, past in enumerate(tensors):
+                    tensors[n] = F.pad(past, (0, 0, 0, lacking))
 
     def spread(self, beams: int) -> None:
         """Repeat the row of every window once for each beam."""
@@ -167,7 +180,7 @@ class DecoderBlock(nn.Module):
 
         Args:
             x: (B, S, D).
-            keys: The part of the cache that is read, (B, H, n, 64).
+            keys: The layer's part of the cache, (B, H, n, 64).
             values: The same of the values.
             begin: Number of the token at which the keys and values of x are written.
             causal: (S, n), 0 for tokens that are seen and minus infinity for others.
@@ -208,25 +221,19 @@ class Decoder:
         keys_and_values = [part for b in decoder.blocks for part in (b.cross_attn.key, b.cross_attn.value)]
         self._audio = _stacked(keys_and_values, hardware, MANY)
 
-    def start(self, features: list[torch.Tensor], max_tokens: int) -> Cache:
-        """The cache of a new batch.
-
-        Args:
-            features: One (T, D) per window, T the same for all.
-            max_tokens: Maximum number of tokens in a row, prefix included.
-        """
+    def start(self, features: list[torch.Tensor]) -> Cache:
+        """The cache of a new batch, from the features (T, D) of each window."""
         rows, depth = len(features), len(self._blocks)
         device, dtype = self._hardware.device, self._hardware.compute
         n_head = self._embedding.shape[1] // HEAD
         fast_integers = (
             device == "cpu"
             and dtype == torch.float32
-            and self._hardware.kernel((FEW, self._embedding.shape[1], len(features[0]))) == "fbgemm"
+            and self._hardware.kernel((FEW, self._embedding.shape[1], FULL_FRAMES)) == "fbgemm"
         )
         audio = self._packed(features) if fast_integers else self._floats(features)
-        length = _in_steps(max_tokens)
-        text = torch.zeros(2, depth, rows, n_head, length, HEAD, device=device, dtype=dtype)
-        return Cache(list(text[0]), list(text[1]), audio)
+        text = torch.zeros(rows, n_head, 0, HEAD, device=device, dtype=dtype)
+        return Cache([text] * depth, [text] * depth, audio)
 
     def _packed(self, features: list[torch.Tensor]) -> list[KeysAndValues]:
         """Keys and values of the audio as integers, computed window by window."""
@@ -235,19 +242,23 @@ class Decoder:
             parts = self._audio(feature).view(len(feature), 2 * len(self._blocks), -1).unbind(1)
             windows.append([to_integers(part if n % 2 == 0 else part.T) for n, part in enumerate(parts)])
         packed = [Packed.of(part) for part in zip(*windows, strict=True)]
-        return [IntegerKeysAndValues(k, v) for k, v in zip(packed[::2], packed[1::2], strict=True)]
+        frames = list(map(len, features))
+        return [IntegerKeysAndValues(k, v, frames) for k, v in zip(packed[::2], packed[1::2], strict=True)]
 
     def _floats(self, features: list[torch.Tensor]) -> list[KeysAndValues]:
         """Keys and values of the audio as floats, computed window by window."""
         depth, n_head = len(self._blocks), self._embedding.shape[1] // HEAD
         device, dtype = self._hardware.device, self._hardware.compute
-        shape = (2, len(features), n_head, len(features[0]), HEAD)
-        audio = [torch.empty(shape, device=device, dtype=dtype) for _ in range(depth)]
+        longest = max(map(len, features))
+        shape = (2, len(features), n_head, longest, HEAD)
+        audio = [torch.zeros(shape, device=device, dtype=dtype) for _ in range(depth)]
+        mask = torch.full((len(features), 1, 1, longest), float("-inf"), device=device, dtype=dtype)
         for row, feature in enumerate(features):
+            mask[row, ..., : len(feature)] = 0.0
             projected = self._audio(feature).view(-1, depth, 2, n_head, HEAD).permute(1, 2, 3, 0, 4)
             for layer, keys_and_values in zip(audio, projected, strict=True):
-                layer[:, row] = keys_and_values
-        return [FloatKeysAndValues(keys, values) for keys, values in audio]
+                layer[:, row, :, : len(feature)] = keys_and_values
+        return [FloatKeysAndValues(keys, values, mask) for keys, values in audio]
 
     def step(self, tokens: torch.Tensor, cache: Cache) -> tuple[torch.Tensor, torch.Tensor]:
         """Feed the next tokens of every row and predict the token that follows them.
@@ -258,18 +269,17 @@ class Decoder:
 
         Returns:
             Logits float32 (B, vocabulary) after the last token, and the alignment heads'
-            attention (B, n_heads, S, T).
+            attention (B, n_heads, S, T), T that of the longest window.
         """
         begin, end = cache.length, cache.length + tokens.shape[1]
         x = self._embedding[tokens] + self._positions[begin:end]
-        read = _in_steps(end)
-        full = torch.full((tokens.shape[1], read), float("-inf"), device=x.device)
+        cache.grow(tokens.shape[1])
+        full = torch.full((tokens.shape[1], cache.keys[0].shape[2]), float("-inf"), device=x.device)
         causal = full.triu_(begin + 1).to(self._hardware.compute)
         attention = []
         for n, block in enumerate(self._blocks):
             audio = cache.audio[n]
-            keys, values = cache.keys[n][:, :, :read], cache.values[n][:, :, :read]
-            x, queries = block.before(x, keys, values, begin, causal, len(audio))
+            x, queries = block.before(x, cache.keys[n], cache.values[n], begin, causal, len(audio))
             context, weights = audio.attend(queries)
             x = block.after(x, context)
             attention.append(weights[:, self._alignment_heads[n]])

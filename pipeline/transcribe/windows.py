@@ -84,8 +84,8 @@ class SpeechWindow:
 def pack(call: int, channel: int, spans: Sequence[SpeechSpan], longest: int) -> list[SpeechWindow]:
     """Fill windows with spans, in order.
 
-    Full windows are both cheaper and more accurate than many short ones: the encoder always works on 30 s
-    (on 15 s for excerpts), and the model gets the whole phrase.
+    Full windows are both cheaper and more accurate than many short ones: the encoder works on at least 15 s,
+    and the model gets the whole phrase.
 
     Args:
         call: Index of the call in the batch.

@@ -264,19 +264,31 @@ def test_attention_in_tiles_is_attention() -> None:
 
 
 def test_keys_of_8_bits_find_what_floats_find() -> None:
-    """Attention to integers is close to attention to floats, and keeps its windows apart."""
+    """Attention to integers is close to attention to floats, and a window attends to its own frames only."""
+    frames = [200, 120, 57]
     keys, values = torch.randn(2, 3, 2, 200, 64, generator=torch.Generator().manual_seed(0))
     queries = torch.randn(3, 2, 4, 64, generator=torch.Generator().manual_seed(1)) / 8
     integers = IntegerKeysAndValues(
-        Packed.of([to_integers(one.transpose(0, 1).flatten(1)) for one in keys]),
-        Packed.of([to_integers(one.transpose(0, 1).flatten(1).T) for one in values]),
+        Packed.of(
+            [to_integers(k[:, :n].transpose(0, 1).flatten(1)) for k, n in zip(keys, frames, strict=True)]
+        ),
+        Packed.of(
+            [to_integers(v[:, :n].transpose(0, 1).flatten(1).T) for v, n in zip(values, frames, strict=True)]
+        ),
+        frames,
     )
-    exact, exact_weights = FloatKeysAndValues(keys, values).attend(queries)
+    lacking = torch.arange(200) >= torch.tensor(frames)[:, None, None, None]
+    mask = torch.zeros(lacking.shape).masked_fill(lacking, float("-inf"))
+    exact, exact_weights = FloatKeysAndValues(keys, values, mask).attend(queries)
     found, weights = integers.attend(queries)
     assert (found - exact).norm() < 0.03 * exact.norm()
     assert (weights - exact_weights).norm() < 0.03 * exact_weights.norm()
-    (last,) = integers.keep(torch.tensor([2])).attend(queries[2:])[0]
-    assert torch.equal(last, found[2])
+    assert not weights[2, ..., 57:].any()
+    for n, length in enumerate(frames):
+        alone = FloatKeysAndValues(keys[n : n + 1, :, :length], values[n : n + 1, :, :length], torch.zeros(1))
+        assert torch.allclose(alone.attend(queries[n : n + 1])[0][0], exact[n], atol=1e-5)
+        (kept,) = integers.keep(torch.tensor([n])).attend(queries[n : n + 1])[0]
+        assert torch.equal(kept, found[n])
 
 
 @pytest.fixture
@@ -362,7 +374,7 @@ class RememberingDecoder:
         """A cache with a row a window and room for the budget's tokens and the first."""
         empty = torch.zeros(windows, 1, budget + 1, 1)
         audio = torch.arange(windows)[:, None, None, None].float()
-        return Cache([empty], [empty.clone()], [FloatKeysAndValues(audio, audio)])
+        return Cache([empty], [empty.clone()], [FloatKeysAndValues(audio, audio, torch.zeros(windows))])
 
     def step(self, tokens: torch.Tensor, cache: Cache) -> tuple[torch.Tensor, torch.Tensor]:
         """Note the token of each row and answer for all it has noted."""
