@@ -27,7 +27,7 @@ __all__ = [
     "warning",
 ]
 
-REVISION = "8"  # raise when the same audio could give other words
+REVISION = "9"  # raise when the same audio could give other words
 WITHOUT_EFFECT = {"threads", "again", "again_model"}
 """Settings that do not change the first transcript of a call."""
 
