@@ -231,9 +231,9 @@ class CallMetadata:
         return self.started_at and self.started_at.astimezone(self.zone).replace(tzinfo=None)
 
 
-Noted = Literal["name", "clock", "start"]
+Noted = Literal["name", "clock", "start", "table"]
 """``name``: a file name does not fit its template; ``clock``: two sources disagree about the time;
-``start``: a start was given, but not in a form with one meaning."""
+``start``: a start was given, but not in a form with one meaning; ``table``: a list of calls was not used."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 from pipeline.conversation import CallMetadata, LedgerEntry, Noted, Received
 from pipeline.errors import RecordingError, UsageError
 from pipeline.intake import metadata, names, sidecar, sniff, times, transcripts
-from pipeline.intake.files import Candidate, Finder, unreadable
+from pipeline.intake.files import Candidate, Finder, is_unused_manifest, unreadable
 from pipeline.intake.linked import MediaFinder
 from pipeline.intake.metadata import Facts
 from pipeline.intake.pieces import Json
@@ -138,6 +138,8 @@ class _Intake:
             return [self._describe(received, candidate)]
         if kind == "captions":
             return [self._describe(replace(received, kind="transcript"), candidate)]
+        if is_unused_manifest(path):
+            return [replace(received, fault=_not_called_manifest(path), noted=frozenset({"table"}))]
         return [replace(received, fault=_no_call(path, candidate.named))]
 
     def _describe(self, received: Received, candidate: Candidate, inside: Json | None = None) -> Received:
@@ -197,7 +199,7 @@ class _Intake:
 
 
 def notable(received: Sequence[Received]) -> list[str]:
-    """Sentences about a whole batch for a person to read before it runs: at most one per ``Noted`` kind."""
+    """Sentences about a whole batch for a person to read before it runs: one per ``Noted`` kind or table."""
     notes = []
     misnamed = [item for item in received if "name" in item.noted]
     clocks_differ = [item for item in received if "clock" in item.noted]
@@ -213,6 +215,9 @@ def notable(received: Sequence[Received]) -> list[str]:
             f"{clocks_differ[0].path.name}; an epoch number is used where there is one; check [intake] "
             "timezone and the clock of the telephone system"
         )
+    for item in received:
+        if "table" in item.noted and item.fault is not None:
+            notes.append(f"{item.fault.message}: {item.fault.hint}")
     undated = [item for item in received if "start" in item.noted]
     if undated:
         said = metadata.starts_left_out(undated[0].warnings)
@@ -244,6 +249,14 @@ def _no_call(path: Path, named: bool) -> RecordingError:
         f"{path.name} is neither a recording nor a transcript",
         hint=formats if named else "nothing to do",
         reason="unsupported" if named else "not_a_call",
+    )
+
+
+def _not_called_manifest(path: Path) -> RecordingError:
+    return RecordingError(
+        f"{path.name} names files, but was not used",
+        hint=f"call it manifest.csv, or name it on the command line: callqa run {path}",
+        reason="not_a_call",
     )
 
 

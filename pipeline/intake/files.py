@@ -265,6 +265,23 @@ def _is_misencoded_cdr(path: Path) -> bool:
         return False
 
 
+def is_unused_manifest(path: Path) -> bool:
+    """Whether a file that was found in a folder and is no table there has a column that names files."""
+    if path.suffix.lower() not in {".csv", ".tsv"}:
+        return False
+    with suppress(OSError, ValueError):
+        return _file_column(_header(sniff.csv_rows(path))) is not None
+    return False
+
+
+def _header(lines: list[list[str]]) -> list[str]:
+    return [metadata.field_name(name) for name in lines[0]] if lines else []
+
+
+def _file_column(header: list[str]) -> int | None:
+    return next((header.index(name) for name in _FILE_COLUMNS if name in header), None)
+
+
 def _manifest(path: Path, lines: list[list[str]]) -> list[Candidate]:
     """All rows of a manifest, in order.
 
@@ -272,8 +289,8 @@ def _manifest(path: Path, lines: list[list[str]]) -> list[Candidate]:
         UsageError: It is not a valid manifest. The run stops, because without it all calls would lack their
             metadata; its author must correct it first.
     """
-    header = [metadata.field_name(name) for name in lines[0]] if lines else []
-    file_column = next((header.index(name) for name in _FILE_COLUMNS if name in header), None)
+    header = _header(lines)
+    file_column = _file_column(header)
     if file_column is None:
         raise UsageError(
             f"manifest {path}: no column names the files; its header is: {', '.join(header) or '(empty)'}",

@@ -562,6 +562,21 @@ def test_call_detail_records_in_another_encoding_stop_the_run(tmp_path: Path) ->
     assert faults(run(tmp_path)) == {"prices.csv": "not_a_call"}
 
 
+def test_a_list_of_calls_under_another_name_is_not_passed_over_in_silence(tmp_path: Path) -> None:
+    """A folder's CSV that names files but is not called manifest.csv is reported with what to do."""
+    wav(tmp_path / "a.wav")
+    (tmp_path / "calls.csv").write_text("file,client\na.wav,acme\n")
+    (tmp_path / "prices.csv").write_text("item,price\ncard,5\n")
+    received = run(tmp_path)
+    assert faults(received) == {"calls.csv": "not_a_call", "prices.csv": "not_a_call"}
+    (note,) = notable(received)
+    assert "calls.csv names files, but was not used" in note
+    assert f"callqa run {tmp_path / 'calls.csv'}" in note
+
+    (item,) = run(tmp_path / "calls.csv")
+    assert item.metadata.client == "acme"
+
+
 @pytest.mark.parametrize("column", ["Date", "Recording Date"])
 def test_a_column_called_date_may_hold_the_time_too(tmp_path: Path, column: str) -> None:
     """Date and time in one cell are the start; a date alone is none, and the run says so at its start."""
