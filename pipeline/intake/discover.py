@@ -215,9 +215,8 @@ def notable(received: Sequence[Received]) -> list[str]:
             f"{clocks_differ[0].path.name}; an epoch number is used where there is one; check [intake] "
             "timezone and the clock of the telephone system"
         )
-    for item in received:
-        if "table" in item.noted and item.fault is not None:
-            notes.append(f"{item.fault.message}: {item.fault.hint}")
+    unused = [item.fault for item in received if "table" in item.noted and item.fault is not None]
+    notes += [f"{fault.message}: {fault.hint}" for fault in unused]
     undated = [item for item in received if "start" in item.noted]
     if undated:
         said = metadata.starts_left_out(undated[0].warnings)

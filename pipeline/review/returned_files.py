@@ -174,19 +174,24 @@ def _read_sheets(path: Path) -> list[Entry]:
 
 def _read_csv(path: Path) -> list[Entry]:
     at = dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC)
-    tables = []
+    tables, faults = [], {}
     with path.open(encoding="utf-8-sig", newline="") as file:
         for delimiter in ",;\t|":  # the one with which the header has its columns
             file.seek(0)
-            rows = csv.reader(file, delimiter=delimiter)
+            rows = csv.reader(file, delimiter=delimiter, strict=True)
             try:
                 tables.append(_read_table(rows, path.name, at))
             except UnicodeDecodeError as error:
                 fault = f"{path}: not readable as CSV: {error}"
                 raise UsageError(fault, hint="save it as UTF-8 CSV") from error
             except csv.Error as error:
-                fault = f"{path} line {rows.line_num}: not readable as CSV: {error}"
-                raise UsageError(fault, hint="shorten the cell, or close its quotes") from error
+                faults[rows.line_num] = error
+    if faults and all(table is None for table in tables):
+        line = max(faults)  # with the right delimiter more lines are read than with the wrong ones
+        raise UsageError(
+            f"{path} line {line}: not readable as CSV: {faults[line]}",
+            hint="look for a quote that is not closed, on that line or before it, or shorten the cell",
+        )
     return _understood(path, tables)
 
 

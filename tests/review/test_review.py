@@ -21,6 +21,7 @@ from pipeline.calibrate.pairs import newest_answers
 from pipeline.conversation import CallMetadata, Review, RubricRef, SampledCall
 from pipeline.errors import UsageError
 from pipeline.review import import_reviews as importing
+from pipeline.review.returned_files import read
 from pipeline.review.sampling import draw, precision, random_sample
 from pipeline.settings import PrivacySettings
 from pipeline.store import CallFilter, Store
@@ -206,6 +207,23 @@ def test_a_huge_cell_of_a_csv_is_refused_by_its_line(db: Path, tmp_path: Path) -
     (tmp_path / "x.csv").write_text('Call,Reviewer,Correct answer\nc1,Ann,yes\nc2,Ann,"' + "no\n" * 100_000)
     with Store(db) as store, pytest.raises(UsageError, match=r"x.csv line \d+: not readable as CSV"):
         import_reviews(store, [tmp_path / "x.csv"])
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_a_quote_that_is_not_closed_loses_no_answer_in_silence(tmp_path: Path, delimiter: str) -> None:
+    """The rows after it would become part of one comment; quotes that are closed are read as usual."""
+    path = tmp_path / "x.csv"
+    head = delimiter.join(["Call", "Reviewer", "Comment", "Correct answer"])
+    text = head + "\n" + delimiter.join(["call-001", "Ann", '"she said ""no"", then left"', ""])
+    path.write_text(text)
+    assert [entry.reason for entry in read(path)] == ['she said "no", then left']
+
+    path.write_text(text.replace('left"', "left") + f"\ncall-002{delimiter}Ann{delimiter}{delimiter}yes\n")
+    with pytest.raises(
+        UsageError, match=r"x.csv line 3: not readable as CSV: unexpected end of data"
+    ) as told:
+        read(path)
+    assert "quote that is not closed" in told.value.hint
 
 
 @pytest.fixture
