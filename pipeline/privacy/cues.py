@@ -8,6 +8,7 @@ the number is harmless. So does a cue of quantity ("about", "dollars"), if the n
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from pipeline.privacy import languages, urdu
 from pipeline.text.words import SMALL, TENS
@@ -113,6 +114,12 @@ def _is_of_another(cue: re.Match[str]) -> bool:
     return cue.lastgroup == "vague" and bool(SENTENCE_END.search(cue.string, cue.end()))
 
 
+@lru_cache(maxsize=256)  # a number is looked at several times, and its lines stand before other numbers too
+def _cues_in(line: str) -> list[tuple[str, int]]:
+    """The kinds of the cues of a line and where they start."""
+    return [(m.lastgroup or "", m.start()) for m in PATTERN.finditer(line) if not _is_of_another(m)]
+
+
 def nearest(before: str, count: int, *, is_corrected: bool) -> str | None:
     """The kind of the nearest cue before a number that allows its length, ``count`` digits.
 
@@ -121,7 +128,7 @@ def nearest(before: str, count: int, *, is_corrected: bool) -> str | None:
     """
     first: str | None = None
     for line in reversed(before.split("\n")):
-        found = [(m.lastgroup or "", m.start()) for m in PATTERN.finditer(line) if not _is_of_another(m)]
+        found = _cues_in(line)
         for place in range(len(found) - 1, -1, -1):
             kind, start = found[place]
             if kind in QUANTITY_DIGITS:

@@ -58,7 +58,9 @@ MAX_GAP_WORDS = 4  # most words between two groups of one number: "no sorry i me
 SHORT_REPLY_WORDS = 6  # a reply of at most this many words ("okay go ahead") does not end a number
 WHOLE_DIGITS = 7  # a token written with this many digits may be a number by itself
 MAX_BEFORE = 160  # characters before a number, in its turn, in which cues are looked for
-MAX_ASKED = 240  # the same for the two turns before
+MAX_ASKED = 240  # the same for the turns before
+ASKED_TURNS = 2  # turns before a number that may say what it is, short replies not counted
+MAX_ASKED_TURNS = 8  # turns before a number in which these two are looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,11 +303,24 @@ def _with_context(
     tokens: tuple[TurnToken, ...], turns: Sequence[Turn], breaks: tuple[int, ...], ends: tuple[int, ...]
 ) -> Run:
     first, last = tokens[0], tokens[-1]
-    earlier = "\n".join(turn.text.replace("\n", " ") for turn in turns[max(0, first.turn - 2) : first.turn])
+    earlier = "\n".join(turn.text.replace("\n", " ") for turn in _asked(turns, first.turn))
     same_turn = turns[first.turn].text[: first.start].replace("\n", " ")
     before = f"{earlier[-MAX_ASKED:]}\n{same_turn[-MAX_BEFORE:]}".lower()
     after = turns[last.turn].text[last.end : last.end + 60].lower()
     return Run(tokens, "".join(token.digits for token in tokens), before, after, breaks, ends)
+
+
+def _asked(turns: Sequence[Turn], position: int) -> list[Turn]:
+    """The turns before one that may ask for what it says: "the code?", "um", "no hurry", "okay", "482"."""
+    asked, counted = [], 0
+    for distance, turn in enumerate(reversed(turns[max(0, position - MAX_ASKED_TURNS) : position]), 1):
+        is_reply = count_words(turn.text) <= SHORT_REPLY_WORDS and not cues.names_a_kind(turn.text)
+        if distance <= ASKED_TURNS or not is_reply:
+            asked.append(turn)
+        counted += not is_reply
+        if distance >= ASKED_TURNS <= counted:
+            break
+    return asked[::-1]
 
 
 def _may_part(tokens: Sequence[TurnToken], before: int, at: int) -> bool:

@@ -37,7 +37,7 @@ from pipeline.transcribe.again import parts_of
 if TYPE_CHECKING:
     from pipeline.judge import LanguageModel
 
-TRANSCRIPT_REVISION = 6
+TRANSCRIPT_REVISION = 7
 """Increase this when a change to decoding, speakers or redaction changes what transcripts say."""
 AGAIN_SHARE = 0.5
 """The largest share of the speech time of a call that is transcribed again."""

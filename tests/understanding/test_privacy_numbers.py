@@ -312,6 +312,22 @@ def test_a_filler_between_question_and_answer_does_not_hide_the_question() -> No
     assert redacted(heard)[3] == "[NAME]"
 
 
+@pytest.mark.parametrize(
+    ("texts", "kept"),
+    [
+        ("three digits on the back?|Hang on, let me get my glasses.|No problem.|Okay.|There?|482.", ""),
+        ("What's the security code?|Where is that?|By the strip.|Right.|Next to it.|Four eight two.", ""),
+        ("your pin?|For the app?|Yes the app.|Ah okay.|Whenever you're ready.|It's 7751.", ""),
+        ("Your PIN?|Never had one.|Then I can look it up by name for you.|Sure.|How many?|482.", "482."),
+        ("The pin?|No.|Okay.|Right.|Fine.|Yes.|Now then.|Sure.|Hm.|Okay.|How many were there?|482.", "482."),
+    ],
+)  # fmt: skip
+def test_short_replies_between_question_and_number_do_not_hide_the_question(texts: str, kept: str) -> None:
+    """People look for the card first; what is said long after, or after other talk, stays."""
+    answer = redacted(asked_and_told(*texts.split("|")))[-1]
+    assert answer == kept if kept else answer.removeprefix("It's ") in {"[CVV].", "[PIN]."}
+
+
 TOLD_ELSEWHERE = {
     "es": (
         "¿Me dice el número de la tarjeta?|Cuatro uno uno uno, once, once, once, perdón, once once",
