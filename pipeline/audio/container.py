@@ -147,6 +147,24 @@ def missing_bytes(file: BinaryIO, signature: Signature, size_bytes: int) -> int:
     return max(ends, default=size_bytes) - size_bytes
 
 
+def unread_bytes(file: BinaryIO, signature: Signature, size_bytes: int) -> int:
+    """Bytes of a WAV file after the sound and the known chunks: its header may state too short a length."""
+    if signature.container != "wav":
+        return 0
+    file.seek(0)
+    layout = ">4sI" if file.read(4) == b"RIFX" else "<4sI"
+    file.seek(0)
+    position = next(_chunk_end(file, size_bytes, "wav"), size_bytes)
+    position += position % 2
+    while position + 8 <= size_bytes:
+        file.seek(position)
+        name, length = struct.unpack(layout, file.read(8))
+        if not re.fullmatch(rb"[\w ]{4}", name) or position + 8 + length > size_bytes:
+            break
+        position += 8 + length + length % 2
+    return max(0, size_bytes - position)
+
+
 def _promised_ends(file: BinaryIO, signature: Signature, size_bytes: int) -> Iterator[int]:
     """Offsets at which parts of the file end according to its headers."""
     match signature.container:

@@ -17,7 +17,14 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.audio.container import HEAD_BYTES, MISSING_BYTES_TOLERATED, Signature, identify, missing_bytes
+from pipeline.audio.container import (
+    HEAD_BYTES,
+    MISSING_BYTES_TOLERATED,
+    Signature,
+    identify,
+    missing_bytes,
+    unread_bytes,
+)
 from pipeline.errors import RecordingError
 
 Block = npt.NDArray[np.float32]
@@ -73,12 +80,18 @@ def open_source(path: Path) -> Iterator[OpenRecording]:
                 hint="copy it again; was it still being written?",
                 reason="truncated",
             )
+        unread = unread_bytes(sound, signature, size_bytes - signature.offset)
         plain = _try_soundfile(file) if signature.soundfile else None
         opened = _open_av(path, sound, signature) if plain is None else _open_plain(path, plain, signature)
         with opened as source:
             _check_layout(path, source)
             if signature.offset:
                 source.warnings.append(f"{signature.offset} bytes ahead of the sound were passed over")
+            if unread > MISSING_BYTES_TOLERATED:
+                source.warnings.append(
+                    f"{unread} bytes after the sound were not read; if speech is missing, its header states "
+                    "too short a length: `ffmpeg -ignore_length 1 -i FILE NEW.wav` mends it"
+                )
             yield source
 
 

@@ -163,6 +163,22 @@ def test_a_cut_off_wav_is_refused_not_half_read(tmp_path: Path) -> None:
     assert reason(cut) == "truncated"
 
 
+@pytest.mark.parametrize("stated_s", [1, 4])
+def test_sound_that_the_header_leaves_out_is_told_of(tmp_path: Path, stated_s: int) -> None:
+    """A recorder that died left its header behind; a tag after the sound is no sound."""
+    path = tmp_path / "a.wav"
+    soundfile.write(path, tone(4.0), 8000, subtype="PCM_16")
+    whole = bytearray(path.read_bytes()) + b"LIST" + (4000).to_bytes(4, "little") + b"INFO" + bytes(3996)
+    length_at = whole.index(b"data") + 4
+    whole[length_at : length_at + 4] = (stated_s * 16_000).to_bytes(4, "little")
+    path.write_bytes(whole)
+
+    clip = audio.load(path)
+
+    assert clip.duration_s == pytest.approx(stated_s)
+    assert ["were not read" in warning for warning in clip.warnings] == [True] * (stated_s < 4)
+
+
 @pytest.mark.parametrize("suffix", ["flac", "ogg", "mp3", "aiff", "au", "caf", "w64", "m4a", "webm", "wma"])
 def test_other_cut_off_files_are_refused(tmp_path: Path, suffix: str) -> None:
     """A file cut in its middle is truncated or corrupt, never a shorter call."""
