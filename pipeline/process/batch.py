@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any, Protocol
 
+from pipeline import transcribe
 from pipeline.conversation import CallRecord, LedgerEntry, Received, StageRun
 from pipeline.process.cache import StageCache, given_id
 from pipeline.process.calls import open_file, work_fingerprint
@@ -250,12 +251,18 @@ class Batch:
     @cached_property
     def stages(self) -> Stages:
         """The stages, loaded at their first use."""
+        if self._has_recordings:
+            transcribe.one_torch_thread()  # now: imported beside the threads that open files, it takes longer
         return self.load_stages()
+
+    @property
+    def _has_recordings(self) -> bool:
+        return any(item.kind == "recording" and item.fault is None for item in self.left)
 
     def warm_up(self) -> None:
         """Load the models now; the speech engine's model only when there is a recording to transcribe."""
         stages = self.stages
-        if any(item.kind == "recording" and item.fault is None for item in self.left):
+        if self._has_recordings:
             with ExitStack() as on_failure, ThreadPoolExecutor(1) as pool:
                 prefetch = on_failure.enter_context(self.prefetch())
                 lazy = pool.submit(stages.load_lazy)

@@ -24,6 +24,7 @@ from pipeline.conversation import (
     Transcript,
 )
 from pipeline.errors import FULL, RecordingError
+from pipeline.interpreter import one_blas_thread
 from pipeline.process.again import SecondPass, Wanted
 from pipeline.process.cache import digest
 from pipeline.process.judging import NO_STANDINGS, Standings, is_asked, load_judge
@@ -95,7 +96,7 @@ def load_stages(
     Raises:
         ModelError: Weights are missing or damaged.
     """
-    transcribe.one_thread_each()
+    one_blas_thread()
     matcher = matching.load_matcher()
     judge = load_judge(settings, rubrics, standings)
     scoring = _Scoring(rubrics, settings.score.min_confidence, matcher, judge)

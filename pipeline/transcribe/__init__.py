@@ -14,7 +14,6 @@ from typing import Protocol
 from pipeline import conversation, models
 from pipeline.conversation import NO_SPEECH, AudioClip, Transcript, Turn
 from pipeline.errors import RecordingError
-from pipeline.interpreter import one_blas_thread
 from pipeline.settings import TranscribeSettings
 
 __all__ = [
@@ -22,7 +21,7 @@ __all__ = [
     "SpeechEngine",
     "fingerprint",
     "load_engine",
-    "one_thread_each",
+    "one_torch_thread",
     "second",
     "warning",
 ]
@@ -110,16 +109,15 @@ def second(settings: TranscribeSettings) -> TranscribeSettings | None:
     return settings.model_copy(update={"model": settings.again_model, "again": "off"})
 
 
-def one_thread_each() -> None:
-    """Make torch and BLAS use one thread each in this process, which spreads calls over the cores instead.
+def one_torch_thread() -> None:
+    """Import torch, and make each of its operations use one thread: callqa spreads calls over the cores.
 
     The threads of a small network spin while they wait for each other. While the engine occupied every
-    core, separating voices and scoring took three times as long, and NumPy's threads slowed the engine.
+    core, separating voices and scoring took three times as long.
     """
     import torch
 
     torch.set_num_threads(1)
-    one_blas_thread()
 
 
 def warning(settings: TranscribeSettings) -> str:

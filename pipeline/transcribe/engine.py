@@ -14,7 +14,7 @@ from pipeline.conversation import SAMPLE_RATE_HZ, Doubt, Engine, Transcript
 from pipeline.errors import RecordingError, UsageError
 from pipeline.interpreter import free_memory_returned
 from pipeline.settings import TranscribeSettings
-from pipeline.transcribe import Job, fingerprint, foreign
+from pipeline.transcribe import Job, fingerprint, foreign, one_torch_thread
 from pipeline.transcribe.precision import choose
 from pipeline.transcribe.recognition import FULL_CONTEXT_S, Recogniser
 from pipeline.transcribe.vad import VoiceActivity
@@ -36,6 +36,7 @@ class WhisperEngine:
     """
 
     def __init__(self, settings: TranscribeSettings, *, excerpts: bool = False) -> None:
+        one_torch_thread()
         self._settings = settings
         hardware = choose(settings.device, settings.precision, settings.threads)
         self._longest = int((EXCERPT_S if excerpts else FULL_CONTEXT_S) * SAMPLE_RATE_HZ)
