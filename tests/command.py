@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+from typer.testing import CliRunner
 
 from pipeline import contract
 from pipeline.conversation import Transcript, Turn
@@ -27,6 +30,15 @@ def callqa(
         [*COMMAND, *map(str, arguments)],
         cwd=cwd, env=environment(**env), capture_output=True, text=True, timeout=timeout_s,
     )  # fmt: skip
+
+
+def callqa_here(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """The same in this process, without the seconds of its start; an error is raised as it is."""
+    from pipeline.cli.commands import app
+
+    with contextlib.chdir(cwd):
+        done = CliRunner().invoke(app, [*map(str, arguments)], catch_exceptions=False, standalone_mode=False)
+    return subprocess.CompletedProcess(arguments, done.return_value or 0, done.stdout, done.stderr)
 
 
 def started(*arguments: str, cwd: Path, **how: object) -> subprocess.Popen[bytes]:

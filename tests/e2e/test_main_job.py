@@ -36,7 +36,7 @@ callqa = partial(command.callqa, timeout_s=600, COLUMNS="140", OMP_NUM_THREADS=s
 
 def rows(db: Path, sql: str) -> list[dict[str, Any]]:
     """Ask the store as an analyst would."""
-    done = callqa("sql", sql, "--db", db, "--json", cwd=db.parent)
+    done = command.callqa_here("sql", sql, "--db", db, "--json", cwd=db.parent)
     assert done.returncode == 0, done.stderr
     text = done.stdout.strip()
     return json.loads(text) if text.startswith("[") else [json.loads(line) for line in text.splitlines()]

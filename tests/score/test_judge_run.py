@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.conversation import Review
 from pipeline.store import Store
-from tests.command import callqa, write_calls
+from tests.command import callqa, callqa_here, write_calls
 from tests.judge_server import Model, honest
 
 CARD = "my card is 4111 1111 1111 1111 and it does not work"
@@ -59,7 +59,7 @@ def write_settings(folder: Path, url: str, **more: Any) -> None:
 
 def run(folder: Path) -> str:
     """``callqa run``; what it said."""
-    done = callqa("run", "calls", "--db", "qa.duckdb", "--rubric", "r.yaml", "--local", cwd=folder)
+    done = callqa_here("run", "calls", "--db", "qa.duckdb", "--rubric", "r.yaml", "--local", cwd=folder)
     assert done.returncode == 0, done.stderr
     return done.stdout + done.stderr
 
@@ -91,7 +91,7 @@ def test_a_run_asks_once_shows_the_cost_and_sends_no_card(folder: Path, model: M
     summary = json.loads(next((folder / "qa.duckdb.state" / "runs").glob("*.json")).read_text())
     assert summary["judge"]["warmth/sorry"]["answered"] == 3
     assert summary["judge"]["warmth/sorry"]["tokens"] == 660
-    shown = callqa("status", "--db", "qa.duckdb", cwd=folder).stdout
+    shown = callqa_here("status", "--db", "qa.duckdb", cwd=folder).stdout
     assert re.search(r"warmth\s+sorry\s+fake\s+3\s+3\s+0\s+0\s+0\s+6\s+660", shown)
 
 
@@ -103,12 +103,12 @@ def test_a_re_run_asks_nothing_and_a_re_score_only_what_changed(folder: Path, mo
     assert model.asked == []
 
     write_rubric(folder, weight="weight: 3")
-    callqa("rescore", "--rubric", "r.yaml", "--db", "qa.duckdb", cwd=folder)
+    callqa_here("rescore", "--rubric", "r.yaml", "--db", "qa.duckdb", cwd=folder)
     assert model.asked == []
     assert query(folder, "SELECT count(*) AS n FROM scorecards WHERE is_latest")[0]["n"] == 3
 
     write_rubric(folder, weight="weight: 3", refund="money back")
-    done = callqa("rescore", "--rubric", "r.yaml", "--db", "qa.duckdb", cwd=folder)
+    done = callqa_here("rescore", "--rubric", "r.yaml", "--db", "qa.duckdb", cwd=folder)
     assert done.returncode == 0, done.stderr
     assert len(model.asked) == 6
     assert all("money back" in prompt for prompt in model.prompts)
@@ -175,23 +175,23 @@ def test_answers_count_once_people_have_confirmed_enough_of_them(folder: Path, m
     assert query(folder, scored)[0]["n"] == 0
 
     confirm(folder, 13)
-    told = callqa("calibrate", "--db", "qa.duckdb", cwd=folder)
+    told = callqa_here("calibrate", "--db", "qa.duckdb", cwd=folder)
     assert "people agree with 13 of 13 of its answers, at least 79% (95 % sure)" in told.stderr
     assert "1 more in agreement would do" in told.stderr
-    callqa("rescore", "--rubric", "r.yaml", "--db", "qa.duckdb", cwd=folder)
+    callqa_here("rescore", "--rubric", "r.yaml", "--db", "qa.duckdb", cwd=folder)
     assert query(folder, scored)[0]["n"] == 0
 
     confirm(folder, 14)
-    told = callqa("calibrate", "--db", "qa.duckdb", cwd=folder)
+    told = callqa_here("calibrate", "--db", "qa.duckdb", cwd=folder)
     assert "at least 80% (95 % sure): it is scored, from 80%" in told.stderr
     model.asked.clear()
-    callqa("rescore", "--rubric", "r.yaml", "--db", "qa.duckdb", cwd=folder)
+    callqa_here("rescore", "--rubric", "r.yaml", "--db", "qa.duckdb", cwd=folder)
     assert model.asked == []
     assert query(folder, scored)[0]["n"] == 16
 
     model.models = ("fake", "another")
     write_settings(folder, model.url, model="another")
-    told = callqa("calibrate", "--db", "qa.duckdb", cwd=folder)
+    told = callqa_here("calibrate", "--db", "qa.duckdb", cwd=folder)
     assert "sorry: nobody has confirmed any of its answers yet" in told.stderr
 
 
@@ -212,11 +212,11 @@ def test_the_user_is_told_when_text_leaves_the_machine(folder: Path, model: Mode
     """By every run and by doctor, once others than private addresses are allowed."""
     write_settings(folder, model.url, allow_remote=True)
     assert "redacted text of calls leaves this machine for http://127.0.0.1" in run(folder)
-    told = callqa("doctor", "--db", "qa.duckdb", cwd=folder).stdout
+    told = callqa_here("doctor", "--db", "qa.duckdb", cwd=folder).stdout
     assert re.search(r"warning\s+judge\s+fake at .* leaves this machine", told)
 
     write_settings(folder, "http://127.0.0.1:9/v1")
-    told = callqa("doctor", "--db", "qa.duckdb", cwd=folder).stdout
+    told = callqa_here("doctor", "--db", "qa.duckdb", cwd=folder).stdout
     assert re.search(r"fault\s+judge\s+nothing answers", told)
 
 
@@ -225,7 +225,7 @@ def test_the_answers_of_a_call_are_erased_with_it(folder: Path, model: Model) ->
     run(folder)
     kept = sorted((folder / "qa.duckdb.state").rglob("judge.jsonl"))
     assert len(kept) == 3
-    callqa("purge", "--call", "call-001", "--yes", "--db", "qa.duckdb", cwd=folder)
+    callqa_here("purge", "--call", "call-001", "--yes", "--db", "qa.duckdb", cwd=folder)
 
     assert len(sorted((folder / "qa.duckdb.state").rglob("judge.jsonl"))) == 2
 
