@@ -33,6 +33,8 @@ MAX_CHANNELS = 16
 """A recording with more channels is from a studio or a conference, not a call, and is refused."""
 SAMPLE_RATES_HZ = range(4_000, 384_001)
 """Below 4 kHz speech cannot be understood; a header that states more than 384 kHz is damaged."""
+MAX_UNREAD = 0.1
+"""Largest share of a WAV file after its sound that is passed over; a tag or padding is less."""
 MAX_BAD_PACKETS = 0.05
 """Largest share of undecodable packets that is accepted: about one word in twenty."""
 
@@ -81,6 +83,12 @@ def open_source(path: Path) -> Iterator[OpenRecording]:
                 reason="truncated",
             )
         unread = unread_bytes(sound, signature, size_bytes - signature.offset)
+        if unread > MAX_UNREAD * size_bytes:
+            raise RecordingError(
+                f"{path.name} holds {unread} bytes after the sound that its header states",
+                hint="they may be more of the call: `ffmpeg -ignore_length 1 -i FILE NEW.wav` reads all",
+                reason="corrupt",
+            )
         plain = _try_soundfile(file) if signature.soundfile else None
         opened = _open_av(path, sound, signature) if plain is None else _open_plain(path, plain, signature)
         with opened as source:
@@ -88,10 +96,7 @@ def open_source(path: Path) -> Iterator[OpenRecording]:
             if signature.offset:
                 source.warnings.append(f"{signature.offset} bytes ahead of the sound were passed over")
             if unread > MISSING_BYTES_TOLERATED:
-                source.warnings.append(
-                    f"{unread} bytes after the sound were not read; if speech is missing, its header states "
-                    "too short a length: `ffmpeg -ignore_length 1 -i FILE NEW.wav` mends it"
-                )
+                source.warnings.append(f"{unread} bytes after the sound were not read")
             yield source
 
 
