@@ -74,7 +74,7 @@ def zone(name: str) -> dt.tzinfo:
     Raises:
         BadTime: There is no such zone.
     """
-    offset = re.fullmatch(r"(?:UTC|GMT)?([+-])(\d{1,2}):?(\d{2})?", name.strip())
+    offset = re.fullmatch(r"(?:UTC|GMT)?([+-])(\d{1,2}):?([0-5]\d)?", name.strip())
     if offset:
         minutes = int(offset[2]) * 60 + int(offset[3] or 0)
         if minutes <= 14 * 60:

@@ -264,7 +264,7 @@ def _stated_hashes(dialog: Json) -> Iterator[tuple[str, bytes]]:
     stated = dialog.get("content_hash")
     given = [str(h) for h in (stated if isinstance(stated, list) else [stated]) if h]
     if not given and dialog.get("alg") and dialog.get("signature"):
-        given = [f"{dialog['alg']}-{dialog['signature']}".replace("SHA-", "sha")]
+        given = [f"{str(dialog['alg']).lower().replace('sha-', 'sha')}-{dialog['signature']}"]
     for text in given:
         algorithm, _, digest = text.partition("-")
         try:

@@ -290,6 +290,7 @@ HEX = hashlib.sha512(SOUND).hexdigest()
         ("call 1.wav", {"content_hash": HASHED}),
         ("other.wav", {"filename": "recordings/other.wav", "content_hash": [HASHED]}),
         ("other.wav", {"filename": "C:\\rec\\other.wav", "alg": "SHA-512", "signature": SHA512}),
+        ("other.wav", {"filename": "other.wav", "alg": "sha-512", "signature": SHA512}),
         (f"{HASHED}.wav", {"content_hash": HASHED}),
         (f"{HEX}.wav", {"content_hash": HASHED}),
         ("media/call 1.wav", {"content_hash": HASHED}),

@@ -252,6 +252,29 @@ def test_the_epoch_is_believed_over_name_and_records(tmp_path: Path) -> None:
         assert "1 of 1 files two sources disagree about the time" in notable([item])[0]
 
 
+@pytest.mark.parametrize("day", ["2025-06-13", "6/13/2025"])
+def test_the_legs_of_a_call_are_in_the_order_of_time(tmp_path: Path, day: str) -> None:
+    """Five past ten comes after five to ten, though not as text."""
+    legs = [
+        f"{day} {clock},,7205551234,{agent},from-did,PJSIP/t-1,PJSIP/{agent}-2,Dial,x,60,50,ANSWERED,,"
+        f"1749808500.{n},1749808500.1,a.wav\n"
+        for n, (clock, agent) in enumerate(
+            (("10:05:00", 102), ("09:55:00" if "-" in day else "9:55:00", 101))
+        )
+    ]
+    (tmp_path / "cdr.csv").write_text(CDR + "".join(legs))
+    (tmp_path / "a.wav").write_bytes(b"RIFF of a call")
+    (item,) = discover([tmp_path], IntakeSettings())
+    assert item.metadata.started_at.isoformat() == "2025-06-13T09:55:00+00:00"
+    assert "rows 3, 2 are one call that 101 and 102 handled" in " ".join(item.warnings)
+
+
+def test_an_offset_has_no_more_than_59_minutes() -> None:
+    """It is refused and not carried into the hours."""
+    with pytest.raises(times.BadTime):
+        times.zone("+05:99")
+
+
 @pytest.mark.parametrize(
     ("said", "truth"),
     [
