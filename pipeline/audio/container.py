@@ -148,20 +148,21 @@ def missing_bytes(file: BinaryIO, signature: Signature, size_bytes: int) -> int:
 
 
 def unread_bytes(file: BinaryIO, signature: Signature, size_bytes: int) -> int:
-    """Bytes of a WAV file after the sound and the known chunks: its header may state too short a length."""
+    """Bytes of a WAV file after the sound and the chunks behind it: the length stated may be too short."""
     if signature.container != "wav":
         return 0
     file.seek(0)
-    layout = ">4sI" if file.read(4) == b"RIFX" else "<4sI"
-    file.seek(0)
-    position = next(_chunk_end(file, size_bytes, "wav"), size_bytes)
-    position += position % 2
-    while position + 8 <= size_bytes:
-        file.seek(position)
-        name, length = struct.unpack(layout, file.read(8))
-        if not re.fullmatch(rb"[\w ]{4}", name) or position + 8 + length > size_bytes:
-            break
-        position += 8 + length + length % 2
+    try:
+        position = next(_chunk_end(file, size_bytes, "wav"), size_bytes)
+        file.seek(0)
+        _, layout, padding = _chunk_layout(file, "wav")
+        position += position % padding
+        for name, start, length in _chunks(file, position, size_bytes, layout, padding):
+            if not re.fullmatch(rb"[\w ]{4}", name) or start + length > size_bytes:
+                break
+            position = start + length + length % padding
+    except (struct.error, OverflowError):
+        return 0
     return max(0, size_bytes - position)
 
 
@@ -186,29 +187,41 @@ def _promised_ends(file: BinaryIO, signature: Signature, size_bytes: int) -> Ite
             yield from _asf_end(file)
 
 
-def _chunk_end(file: BinaryIO, size_bytes: int, container: str) -> Iterator[int]:
-    """End of the chunk that holds the sound, in WAV, AIFF and the 64-bit formats W64 and CAF."""
+def _chunk_layout(file: BinaryIO, container: str) -> tuple[int, str, int]:
+    """Where the chunks begin, the layout of their headers, and the number of bytes they are padded to."""
     order = ">" if container == "aiff" or file.read(4) == b"RIFX" else "<"
-    position, layout, padding = {"w64": (40, "<16sQ", 8), "caf": (8, ">4sq", 1)}.get(
-        container, (12, f"{order}4sI", 2)
-    )
-    header_bytes, data_bytes_64 = struct.calcsize(layout), 0
+    return {"w64": (40, "<16sQ", 8), "caf": (8, ">4sq", 1)}.get(container, (12, f"{order}4sI", 2))
+
+
+def _chunks(
+    file: BinaryIO, position: int, size_bytes: int, layout: str, padding: int
+) -> Iterator[tuple[bytes, int, int]]:
+    """Name, start and stated length of the chunks from a position on; the file stands at the start."""
+    header_bytes = struct.calcsize(layout)
     while position + header_bytes <= size_bytes:
         file.seek(position)
         name, length = struct.unpack(layout, file.read(header_bytes))
-        if container == "w64":
+        if len(name) == 16:
             length -= header_bytes  # W64 lengths include the chunk's header
+        yield name, position + header_bytes, length
+        if length < 0:
+            return
+        position += header_bytes + -(-length // padding) * padding
+
+
+def _chunk_end(file: BinaryIO, size_bytes: int, container: str) -> Iterator[int]:
+    """End of the chunk that holds the sound, in WAV, AIFF and the 64-bit formats W64 and CAF."""
+    position, layout, padding = _chunk_layout(file, container)
+    data_bytes_64 = 0
+    for name, start, length in _chunks(file, position, size_bytes, layout, padding):
         if name == b"ds64":
             data_bytes_64 = struct.unpack("<QQ", file.read(16))[1]
         if name[:4] in (b"data", b"SSND"):
             if length == 0xFFFFFFFF and data_bytes_64:
                 length = data_bytes_64
             if length not in _UNSTATED:
-                yield position + header_bytes + length
+                yield start + length
             return
-        if length < 0:
-            return
-        position += header_bytes + -(-length // padding) * padding
 
 
 def _box_ends(file: BinaryIO, size_bytes: int) -> Iterator[int]:

@@ -83,11 +83,8 @@ def _facts(records: Sequence[Record], file: str, zones: Zones) -> Facts:
     handled it are named in a warning and kept in ``extra``.
     """
     rows = [row for row in records if row.cells.get("disposition") == "ANSWERED"] or list(records)
-    starts = {row.row: _time(times.read, row.started) for row in rows}
-    if None in starts.values():
-        rows.sort(key=lambda row: (row.started, row.row))
-    else:  # "6/13/2025 9:55" is before "6/13/2025 10:05"
-        rows.sort(key=lambda row: (str(starts[row.row]), row.row))
+    # "6/13/2025 9:55" is before "6/13/2025 10:05"; a start that cannot be read stays a text
+    rows.sort(key=lambda row: (str(_time(times.read, row.started) or row.started), row.row))
     longest = max(rows, key=_talk_s)
     legs = [_leg(row.cells) for row in rows]
     outside = next((leg for leg in legs if leg.get("customer_ref")), None)

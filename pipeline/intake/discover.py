@@ -138,7 +138,7 @@ class _Intake:
             return [self._describe(received, candidate)]
         if kind == "captions":
             return [self._describe(replace(received, kind="transcript"), candidate)]
-        if is_unused_manifest(path):
+        if not candidate.named and is_unused_manifest(path):
             return [replace(received, fault=_not_called_manifest(path), noted=frozenset({"table"}))]
         return [replace(received, fault=_no_call(path, candidate.named))]
 

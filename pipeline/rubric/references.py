@@ -69,15 +69,19 @@ def _faults_of(
 
 def _slots(check: kinds.PhraseCheck, place: Place, company: tuple[str, ...]) -> Iterator[RubricFault]:
     """Unknown slots, and ``{company}`` in a rubric that names no company."""
-    for name in ("any", "all", "unless"):
-        for at, phrase in enumerate(getattr(check, name)):
-            for slot in re.findall(r"\{([^}]*)\}", phrase):
-                if slot not in SLOTS:
-                    hint = f"there are {', '.join(f'{{{s}}}' for s in SLOTS)}"
-                    yield (*place, name, at), f"no slot {{{slot}}}", hint
-                elif slot == "company" and not company:
-                    hint = "say `company: [Northwind Telecom]` at the top of the rubric"
-                    yield (*place, name, at), "{company} stands for nothing", hint
+    phrases = [
+        ((name, at), text)
+        for name in ("any", "all", "unless")
+        for at, text in enumerate(getattr(check, name))
+    ]
+    for where, phrase in (*phrases, (("meaning",), check.meaning or "")):
+        for slot in re.findall(r"\{([^}]*)\}", phrase):
+            if slot not in SLOTS:
+                hint = f"there are {', '.join(f'{{{s}}}' for s in SLOTS)}"
+                yield (*place, *where), f"no slot {{{slot}}}", hint
+            elif slot == "company" and not company:
+                hint = "say `company: [Northwind Telecom]` at the top of the rubric"
+                yield (*place, *where), "{company} stands for nothing", hint
 
 
 def _unknown(name: str, place: Place, known: list[str]) -> Iterator[RubricFault]:

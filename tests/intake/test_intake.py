@@ -576,6 +576,9 @@ def test_a_list_of_calls_under_another_name_is_not_passed_over_in_silence(tmp_pa
     (item,) = run(tmp_path / "calls.csv")
     assert item.metadata.client == "acme"
 
+    (tmp_path / "manifest.csv").write_text("file\ncalls.csv\n")
+    assert faults(run(tmp_path / "manifest.csv")) == {"calls.csv": "unsupported"}
+
 
 @pytest.mark.parametrize("column", ["Date", "Recording Date"])
 def test_a_column_called_date_may_hold_the_time_too(tmp_path: Path, column: str) -> None:

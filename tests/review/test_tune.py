@@ -492,6 +492,13 @@ def test_an_unknown_slot_is_an_error_with_its_line(tmp_path: Path, phrase: str, 
     assert "desk.yaml:13: " in err
     assert told in " ".join(err.split())
 
+    sentence = f'kind: phrases\n          meaning: "{phrase}"'
+    form.write_text(FORM.replace("company: [Acme]\n", "").replace("kind: phrases", sentence, 1))
+    code, _, err = invoke("rubric", "lint", str(form))
+    assert code == 2
+    assert "desk.yaml:11: " in err
+    assert told in " ".join(err.split())
+
 
 def answers(call: Conversation, text: str = FORM) -> dict[str, tuple[str, str]]:
     """Answer and reason of each criterion."""

@@ -177,6 +177,12 @@ def test_a_header_that_leaves_out_sound_is_corrupt(tmp_path: Path) -> None:
     assert reason(with_length(tmp_path / "a.wav", 1.0)) == "corrupt"
 
 
+def test_a_header_that_ends_in_its_64_bit_lengths_is_corrupt(tmp_path: Path) -> None:
+    """It is refused like other damaged headers, not reported as a fault of the program."""
+    (tmp_path / "a.wav").write_bytes(b"RF64\xff\xff\xff\xffWAVEds64\x1c\0\0\0" + bytes(6))
+    assert reason(tmp_path / "a.wav") == "corrupt"
+
+
 def with_length(path: Path, stated_s: float) -> Path:
     """Four seconds of sound and a tag, with a header that states another length."""
     soundfile.write(path, tone(4.0), 8000, subtype="PCM_16")
