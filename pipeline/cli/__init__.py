@@ -28,7 +28,7 @@ def main() -> None:
     from pipeline.cli.commands import app
 
     signal.signal(signal.SIGTERM, _interrupt)
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where it is ignored
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
         signal.signal(signal.SIGINT, _interrupt)
     # A character that the terminal cannot show must not end a batch.
     if isinstance(sys.stdout, io.TextIOWrapper):

@@ -2,6 +2,7 @@
 
 import gc
 import importlib
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -62,3 +63,21 @@ def test_a_batch_of_transcripts_does_not_import_torch(tmp_path: Path, file: str,
         env=environment(), capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.stderr.splitlines()[-1] == str(needed)
+
+
+def test_ctrl_c_during_imports_prints_no_traceback() -> None:
+    """A third of a second passes before the command line can answer it in words."""
+    code = (
+        "import os, signal, sys\n"
+        "class Interrupted:\n"
+        "    def find_spec(name, path=None, target=None):\n"
+        "        if name == 'pipeline.cli': os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupted)\n"
+        "from pipeline.__main__ import main\n"
+        "main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "--version"],
+        env=environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
