@@ -39,14 +39,7 @@ def turns(path: Path) -> tuple[Turn, ...]:
     Raises:
         RecordingError: The file is too large, cannot be read or has no cue.
     """
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise RecordingError(
-                f"{path.name} is larger than {MAX_BYTES >> 20} MB", hint="is it one call?", reason="too_large"
-            )
-        cues = _with_speakers(list(_cues(_decoded(path.read_bytes()))))
-    except OSError as error:
-        raise RecordingError(f"{path.name} cannot be read: {error.strerror}", reason="unreadable") from error
+    cues = _with_speakers(list(_cues(text(path))))
     if not cues:
         raise RecordingError(
             f"{path.name} is named as subtitles, but has no cue with a time and words",
@@ -54,6 +47,22 @@ def turns(path: Path) -> tuple[Turn, ...]:
             reason="not_transcript",
         )
     return pieces.ordered(_merged(cues))
+
+
+def text(path: Path) -> str:
+    """The content of a text file.
+
+    Raises:
+        RecordingError: The file is too large or cannot be read.
+    """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise RecordingError(
+                f"{path.name} is larger than {MAX_BYTES >> 20} MB", hint="is it one call?", reason="too_large"
+            )
+        return _decoded(path.read_bytes())
+    except OSError as error:
+        raise RecordingError(f"{path.name} cannot be read: {error.strerror}", reason="unreadable") from error
 
 
 def _decoded(content: bytes) -> str:

@@ -126,7 +126,7 @@ class _Intake:
         kind = sniff.content(path)
         if kind == "empty":
             raise RecordingError(f"{path.name} is empty", hint="ask for it again", reason="empty")
-        if kind == "json":  # the ledger may have the hash of the sound inside it
+        if kind in ("json", "lines"):  # the ledger may have the hash of the sound inside it
             calls = transcripts.recognise(replace(received, sha256=sniff.sha256(path)), self._media)
             return [item if item.fault else self._describe(item, candidate, record) for item, record in calls]
         row = self.ledger_rows.get(str(path))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pipeline.errors import RecordingError
 from pipeline.intake import captions, formats, metadata, sniff, vcon
+from pipeline.intake.formats import lines
 from pipeline.intake.metadata import Facts
 from pipeline.intake.pieces import Json, objects
 from pipeline.intake.sniff import AUDIO_SUFFIXES, is_file
@@ -32,13 +33,13 @@ def find(recording: Path) -> list[Path]:
 def companions(names: list[str]) -> set[str]:
     """The names in a folder that belong to another file of the folder and are not calls of their own.
 
-    JSON files belong to the recording of that name, subtitles to its recording or transcript, and SubRip
-    files to WebVTT files: Whisper writes the same call in all these formats.
+    JSON files belong to the recording of that name, subtitles to its recording or transcript, SubRip files
+    to WebVTT files, and plain text to any of these: Whisper writes the same call in all these formats.
     """
     stems = {Path(n).stem for n in names if Path(n).suffix.lower() in AUDIO_SUFFIXES}
     belonging = {name for name in names if name.lower().endswith(".json") and _belongs(name, stems)}
     stems |= {Path(n).stem for n in names if Path(n).suffix.lower() in {".json", ".vcon"}}
-    for suffix in captions.SUFFIXES:
+    for suffix in (*captions.SUFFIXES, lines.SUFFIX):
         subtitles = [name for name in names if name.lower().endswith(suffix)]
         belonging |= {name for name in subtitles if _belongs(name, stems)}
         stems |= {Path(name).stem for name in subtitles}

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipeline.intake import captions
+from pipeline.intake.formats import lines
 from pipeline.text.words import word_set
 
-Content = Literal["recording", "json", "captions", "other", "empty"]
+Content = Literal["recording", "json", "captions", "lines", "other", "empty"]
 
 AUDIO_SUFFIXES = word_set(
     ".wav .wave .mp3 .ogg .oga .opus .flac .m4a .mp4 .aac .wma .amr .gsm .au .aif .aiff .webm .raw .ulaw "
@@ -50,6 +51,8 @@ def content(path: Path) -> Content:
     if head.startswith(_MAGIC) or head[4:8] == b"ftyp":  # MP4, M4A
         return "recording"
     text = _text(head)
+    if path.suffix.lower() == lines.SUFFIX and text is not None and lines.is_conversation(text):
+        return "lines"
     if text is not None and text.lstrip().startswith(("{", "[")):
         return "json"
     if text is None and path.suffix.lower() == ".json" and head.lstrip().startswith((b"{", b"[")):

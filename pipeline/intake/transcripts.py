@@ -6,10 +6,12 @@ Intake recognises them by their content; the transcript itself is read later, wh
 from __future__ import annotations
 
 import hashlib
+import math
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, get_args
 
@@ -18,39 +20,48 @@ from pipeline.conversation import Conversation, Engine, Medium, Received, Role, 
 from pipeline.errors import RecordingError
 from pipeline.intake import captions, formats, pieces, sniff, vcon
 from pipeline.intake.files import unreadable
+from pipeline.intake.formats import lines
 from pipeline.intake.linked import MediaFinder
-from pipeline.intake.pieces import Json
+from pipeline.intake.pieces import Json, Said
+from pipeline.text.words import count_words
 
 SCHEMA = "callqa.transcript/1"
 Described = tuple[Received, Json]
 """A call with the metadata in its file."""
+ENDS_ESTIMATED = "the transcript states no ends of turns: each was taken to last as long as its words do"
+S_A_WORD = 0.4  # 150 words a minute
 _TRANSCRIPT_FIELDS = frozenset({"duration_s", "channels", "model"})
 """Fields of ``Said.about`` that describe the transcript and not the call."""
 
 
 def recognise(received: Received, media: MediaFinder) -> list[Described]:
-    """The calls in a JSON file with their metadata; ``media`` finds recordings that a vCon links to.
+    """The calls in a JSON or text file with their metadata; ``media`` finds recordings a vCon links to.
 
     Raises:
         RecordingError: The file cannot be read, is not valid JSON, or is a damaged vCon.
         OSError: A recording that a vCon links to cannot be read.
     """
-    document = _parse(received.path)
     transcript = replace(received, kind="transcript")
+    if sniff.content(received.path) == "lines":
+        return [(transcript, _about_call(lines.read(captions.text(received.path))))]
+    document = _parse(received.path)
     if _is_ours(document):
         return [(transcript, pieces.cleaned(_own_metadata(document)))]
     if vcon.is_vcon(document):
         return list(_vcon_conversations(received, document, media))
     found = formats.find(document)
     if found is not None:
-        about = {name: value for name, value in found[1].about.items() if name not in _TRANSCRIPT_FIELDS}
-        return [(transcript, about)]
+        return [(transcript, _about_call(found[1]))]
     fault = RecordingError(
         f"{received.path.name} is JSON, but no conversation callqa knows",
         hint=f'a transcript has "schema": "{SCHEMA}"; the formats of other tools are in docs/recordings.md',
         reason="not_a_call",
     )
     return [(replace(received, fault=fault), {})]
+
+
+def _about_call(said: Said) -> Json:
+    return {name: value for name, value in said.about.items() if name not in _TRANSCRIPT_FIELDS}
 
 
 def read_transcript(received: Received) -> Transcript:
@@ -68,7 +79,36 @@ def read_transcript(received: Received) -> Transcript:
         raise too_deep(path) from error
     if not transcript.turns:
         raise RecordingError(f"{path.name} has no words in it", hint="nothing to do", reason="no_speech")
-    return replace(transcript, language=received.metadata.language)
+    return replace(_ended(transcript), language=received.metadata.language)
+
+
+def _ended(transcript: Transcript) -> Transcript:
+    """Give spoken turns an end where a transcript states only their starts.
+
+    A turn is taken to last as long as its words do at 150 a minute, but not beyond the start of the next one.
+    Without a length each would be followed by dead air.
+    """
+    turns = transcript.turns
+    timed = [turn.start_s for turn in turns if turn.start_s is not None and turn.start_s == turn.end_s]
+    if transcript.medium != "voice" or 2 * len(timed) <= len(turns):
+        return transcript
+    starts = sorted({turn.start_s for turn in turns if turn.start_s is not None})
+    known_s = transcript.duration_s or 0.0
+    following = dict(pairwise((*starts, known_s if known_s > starts[-1] else math.inf)))
+
+    def ended(turn: Turn) -> Turn:
+        if turn.start_s is None or turn.start_s != turn.end_s:
+            return turn
+        end_s = turn.start_s + S_A_WORD * count_words(turn.text)
+        return replace(turn, end_s=min(end_s, following[turn.start_s]))
+
+    filled = tuple(map(ended, turns))
+    return replace(
+        transcript,
+        turns=filled,
+        duration_s=max(known_s, pieces.ended_s(filled) or 0.0),
+        warnings=(*transcript.warnings, ENDS_ESTIMATED),
+    )
 
 
 def read_conversation(path: Path) -> Conversation:
@@ -82,8 +122,12 @@ def read_conversation(path: Path) -> Conversation:
 
 
 def _read(path: Path, received: Received, call_id: str) -> Transcript:
-    if sniff.content(path) == "captions":
+    kind = sniff.content(path)
+    if kind == "captions":
         return _imported(call_id, captions.turns(path), "subtitles", {})
+    if kind == "lines":
+        said = lines.read(captions.text(path))
+        return _imported(call_id, pieces.ordered(said.turns()), "text", said.about)
     document = _parse(path)
     if _is_ours(document):
         return _own(contract.from_dict(Transcript, pieces.cleaned(document), source=path.name), call_id)

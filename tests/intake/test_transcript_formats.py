@@ -223,10 +223,88 @@ def test_subtitles_without_a_cue_say_so(tmp_path: Path) -> None:
     assert caught.value.hint
 
 
+TEXT = f"""Call 17 on Monday
+
+Agent: Thank you for calling Acme.
+How can I help you?
+Customer: {HI}
+"""
+UNTIMED = [("agent", HELLO, None, None), ("customer", HI, None, None)]
+TIMED = [("agent", HELLO, 1.0, 5.0), ("customer", HI, 5.0, 7.0)]
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (TEXT, UNTIMED),
+        (TEXT.replace("Agent", ">> AGENT").replace("Customer", ">> CUSTOMER"), UNTIMED),
+        (TEXT.replace("Agent", "[00:00:01] Agent").replace("Customer", "[00:00:05] Customer"), TIMED),
+        (TEXT.replace("Agent", "0:01 - Agent").replace("Customer", "0:05 - Customer"), TIMED),
+        (TEXT.replace("Agent", "Agent (00:01)").replace("Customer", "Customer (00:05)"), TIMED),
+        (TEXT.replace("Agent: ", "Agent  0:01\n").replace("Customer: ", "Customer  0:05\n"), TIMED),
+        (TEXT.replace("Agent", "00:01\nAgent").replace("Customer", "00:05\nCustomer"), TIMED),
+        (
+            TEXT.replace("Agent", "00:01 --> 00:03 Agent").replace("Customer", "00:05 --> 00:06 Customer"),
+            [("agent", HELLO, 1.0, 3.0), ("customer", HI, 5.0, 6.0)],
+        ),
+    ],
+    ids=["labels", "chevrons", "brackets", "dash", "after", "headers", "above", "spans"],
+)
+def test_plain_text_with_labels_is_a_transcript(tmp_path: Path, content: str, expected: list[object]) -> None:
+    """With times before or after the label, or none; the heading is not said."""
+    path = tmp_path / "a.txt"
+    path.write_text(content)
+
+    said = read(path)
+
+    assert [(t.role, t.text, t.start_s, t.end_s) for t in said.turns] == expected
+    assert bool(said.warnings) == (expected == TIMED)
+
+
+def test_a_line_that_only_begins_with_a_time_goes_on_with_the_turn(tmp_path: Path) -> None:
+    """Nothing said is taken for a time."""
+    path = tmp_path / "a.txt"
+    path.write_text("Agent: When may we call?\nCustomer: Let me see,\n10:30 would be fine.\n")
+    assert [turn.text for turn in read(path).turns] == [
+        "When may we call?",
+        "Let me see, 10:30 would be fine.",
+    ]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "How to read this folder\nNote: all in English.\nNote: none is missing.\n",
+        "Name: Ann Lee\nPhone: 4412\nName: Bob\nPhone: 4413\n",
+        "hello there\nhow are you\n",
+        "Agent: a monologue of one.\nAgent: so it is.\n",
+    ],
+    ids=["notes", "contacts", "prose", "alone"],
+)
+def test_other_text_is_no_call(tmp_path: Path, content: str) -> None:
+    """Notes beside recordings are skipped as before."""
+    (tmp_path / "a.txt").write_text(content)
+    (item,) = discover([tmp_path], IntakeSettings())
+    assert item.fault is not None
+    assert item.fault.reason == "not_a_call"
+
+
+@pytest.mark.parametrize("stated", [{}, {"duration_s": 40}])
+def test_turns_without_ends_are_not_followed_by_dead_air(tmp_path: Path, stated: dict[str, int]) -> None:
+    """Each lasts as its words do, and not beyond the next one or the call."""
+    turns = talk([0, 2, 20, 39])
+    turns[3] |= {"text": "thanks and bye for now"}
+
+    said = read(write(tmp_path / "a.json", {"turns": turns, **stated}))
+
+    assert [turn.end_s for turn in said.turns] == [2, 3.6, 21.6, 40 if stated else 41]
+    assert "states no ends" in said.warnings[0]
+
+
 def test_one_call_in_all_of_whispers_files_is_one_call(tmp_path: Path) -> None:
     """Subtitles belong to the transcript of their name, and all belong to its recording."""
-    for name in ("a.srt", "a.vtt", "a.en.srt", "b.srt", "b.vtt"):
-        (tmp_path / name).write_text(SRT if name.endswith("srt") else VTT)
+    for name in ("a.srt", "a.vtt", "a.en.srt", "b.srt", "b.vtt", "a.txt", "b.txt"):
+        (tmp_path / name).write_text({"srt": SRT, "vtt": VTT, "txt": "Agent: Hi.\nCustomer: Hi."}[name[-3:]])
     write(tmp_path / "a.json", WHISPER)
     assert [i.path.name for i in discover([tmp_path], IntakeSettings())] == ["a.json", "b.vtt"]
 
@@ -451,12 +529,13 @@ def test_twenty_thousand_speakers_are_survived(tmp_path: Path) -> None:
 
 @settings(max_examples=200)
 @given(st.text(alphabet="ab: ->0123456789,.\n<v>/[]AgentSPKR_", max_size=300))
-def test_any_subtitles_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory, content: str) -> None:
-    """Whatever stands in a file named .srt."""
-    path = tmp_path_factory.getbasetemp() / "fuzz.srt"
-    path.write_text(content or "\n")
-    with contextlib.suppress(RecordingError):
-        assert read(path).turns
+def test_any_text_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, content: str) -> None:
+    """Whatever stands in a file named .srt or .txt."""
+    for name in ("fuzz.srt", "fuzz.txt"):
+        path = tmp_path_factory.getbasetemp() / name
+        path.write_text(content or "\n")
+        with contextlib.suppress(RecordingError):
+            assert read(path).turns
 
 
 SAID = ("Thank you for calling Northwind, how can I help?", "My bill is wrong", "Let me check that", "Thanks")
@@ -506,7 +585,7 @@ def test_milliseconds_are_told_by_the_speed_of_speech(tmp_path: Path, document: 
 def test_seconds_stay_seconds_where_little_is_said(tmp_path: Path, document: Any) -> None:
     """A word that Whisper made of silence, a quarter of an hour on hold, slow answers by the clock."""
     heard = read(write(tmp_path / "a.json", document))
-    assert heard.duration_s in (30, 901, 3605)
+    assert heard.duration_s in (30, 901, 3605.4)
 
 
 @pytest.mark.parametrize("key", ["messages", "segments"])
@@ -525,7 +604,7 @@ def test_clocks_go_on_past_midnight(tmp_path: Path, key: str, backwards: bool) -
 def test_a_time_of_day_is_no_time_of_the_recording(tmp_path: Path) -> None:
     """A chat at two in the afternoon is three minutes long, not fourteen hours."""
     turns = talk(["14:00:30", "14:01:30", "14:02:30", "14:03:30"], start="time")
-    assert read(write(tmp_path / "a.json", {"messages": turns})).duration_s == 180
+    assert read(write(tmp_path / "a.json", {"messages": turns})).duration_s == 180.4
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from pipeline.conversation import Turn
 from pipeline.intake import pieces
-from pipeline.intake.formats import amazon, azure, bare, google, others, whisper
+from pipeline.intake.formats import amazon, azure, bare, google, lines, others, whisper
 from pipeline.intake.pieces import Json, Reader, Said
 
 READERS: dict[str, Reader] = {
@@ -38,7 +38,7 @@ def find(document: object) -> tuple[str, Said] | None:
 def turns(body: object) -> tuple[Turn, ...]:
     """The turns of a transcript in any known format or plain text; empty when no format fits."""
     if isinstance(body, str):
-        return pieces.ordered(bare.spoken_lines(body))
+        return pieces.ordered(lines.read(body).turns())
     found = find(body)
     return pieces.ordered(found[1].turns()) if found else ()
 

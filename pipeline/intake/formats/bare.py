@@ -163,12 +163,3 @@ def _in_seconds(time: Time, first_sent: dt.datetime | None, per_s: float) -> flo
     if isinstance(time, dt.datetime):
         return None if first_sent is None else (time - first_sent).total_seconds()
     return None if time is None or first_sent is not None else time / per_s
-
-
-def spoken_lines(body: str) -> Iterator[Turn]:
-    """Plain text as turns: one per line when any line has a label, else a single turn without a speaker."""
-    labelled = list(pieces.labelled([line for line in body.splitlines() if line.strip()]))
-    if not any(speaker for speaker, _ in labelled):
-        labelled = [(None, body)]
-    for speaker, text in labelled:
-        yield pieces.turn(text, None, None, speaker=speaker)
