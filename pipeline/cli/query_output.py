@@ -48,7 +48,9 @@ def _json(value: Any) -> str:
 
 
 def _with_text_keys(value: Any) -> Any:
-    """The keys of a MAP as text: JSON has no others, such as dates."""
+    """The keys of a MAP as text, and null for NaN and infinity: JSON has no others."""
+    if isinstance(value, float) and not isfinite(value):
+        return None
     if isinstance(value, dict):
         return {str(_plain(key)): _with_text_keys(inner) for key, inner in value.items()}
     return [_with_text_keys(inner) for inner in value] if isinstance(value, list) else value
@@ -99,8 +101,7 @@ def write_json(answer: pa.Table) -> None:
         same = (f"{name}_{n}" if n else name for n in count())
         names.append(next(unused for unused in same if unused not in names))
     for row in _rows(answer):
-        cells = (None if isinstance(v, float) and not isfinite(v) else v for v in row)
-        sys.stdout.write(_json(dict(zip(names, cells, strict=True))) + "\n")
+        sys.stdout.write(_json(dict(zip(names, row, strict=True))) + "\n")
 
 
 def write_parquet(answer: pa.Table, path: Path) -> None:

@@ -84,7 +84,8 @@ def test_what_is_written_never_replaces_the_database(db: str) -> None:
 def test_values_that_formats_have_no_word_for(db: str) -> None:
     """Intervals are words; in JSON, NaN is null and of two columns of one name none is lost."""
     query = (
-        "SELECT 1 AS n, 2 AS n, 'nan'::DOUBLE AS nan, INTERVAL 3 DAY + INTERVAL 90 MINUTE AS apart, "
+        "SELECT 1 AS n, 2 AS n, 'nan'::DOUBLE AS nan, ['-inf'::DOUBLE] AS list, "
+        "INTERVAL 3 DAY + INTERVAL 90 MINUTE AS apart, "
         "INTERVAL '-90.5 seconds' AS back, INTERVAL 14 MONTH AS long, INTERVAL 0 DAY AS none"
     )
     intervals = {
@@ -93,7 +94,9 @@ def test_values_that_formats_have_no_word_for(db: str) -> None:
         "long": "1 year 2 months",
         "none": "00:00:00",
     }
-    assert json.loads(run("sql", query, "--db", db, "--json")) == {"n": 1, "n_1": 2, "nan": None, **intervals}
+    assert json.loads(run("sql", query, "--db", db, "--json")) == {
+        "n": 1, "n_1": 2, "nan": None, "list": [None], **intervals,
+    }  # fmt: skip
     for form in ("--csv", "--table"):
         assert "3 days 01:30:00" in run("sql", query, "--db", db, form)
 
