@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple, cast, get_args
@@ -137,8 +137,11 @@ def import_reviews(
     reviews = _drop_false_blind(_without_contradictions(reviews, report), stored, report)
     ids = rubric_ids(store)
     disputes = {_disputable(r, ids) for r in (*stored, *reviews) if r.state == "disputed"}
-    undisputed = {r.review_id for r in reviews if _disputable(r, ids) not in disputes}
-    allowed = [review for review in reviews if _is_allowed(review, undisputed, places, report)]
+    undisputed = [r for r in reviews if r.state in DECISIONS and _disputable(r, ids) not in disputes]
+    for review in undisputed:
+        nobody = f"call {review.call_id} is {review.state}, but nobody disputed it"
+        report.rejected.append(EntryProblem(places[review.review_id], nobody))
+    allowed = [review for review in reviews if review not in undisputed]
     on_record = {_item(r): (r.said, r.reason) for r in stored}  # of each item the newest
     new = [r for r in allowed if on_record.get(_item(r)) != (r.said, r.reason)]
     report.unchanged = len(allowed) - len(new)
@@ -332,17 +335,6 @@ def _drop_false_blind(reviews: Iterable[Review], stored: Iterable[Review], repor
 def _disputable(review: Review, ids: Mapping[str, str]) -> tuple[str, str]:
     """What a dispute is about: a call under a rubric in any version."""
     return review.call_id, ids.get(review.rubric_hash, review.rubric_hash)
-
-
-def _is_allowed(
-    review: Review, undisputed: Container[str], places: Mapping[str, str], report: Report
-) -> bool:
-    """Whether a decision on a dispute has a dispute to decide; others are reported and not kept."""
-    if review.state not in DECISIONS or review.review_id not in undisputed:
-        return True
-    nobody = f"call {review.call_id} is {review.state}, but nobody disputed it"
-    report.rejected.append(EntryProblem(places[review.review_id], nobody))
-    return False
 
 
 def _report_differences(new: Sequence[Review], stored: Sequence[Review], report: Report) -> None:
