@@ -197,7 +197,7 @@ def _alpha(
     for one, pair in pairs:
         if pair.human in pair.scale:
             unit = (pair.review.call_id, one.rubric, one.criterion)
-            units[unit][pair.review.reviewer.casefold()] = pair.human
+            units[unit][pair.review.reviewer] = pair.human
     shared = [answers for answers in units.values() if len(answers) >= 2]
     if not shared:
         return None

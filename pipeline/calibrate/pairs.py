@@ -149,7 +149,7 @@ def _question(
     pooled = [pair for pair in pairs if pair.review.rubric_hash in same]
     outdated = len(pairs) - len(pooled)
     pooled.sort(key=lambda pair: (not pair.review.is_confirmation, pair.review.reviewed_at))
-    latest = {(pair.review.call_id, _person(pair.review)): pair for pair in pooled}
+    latest = {(pair.review.call_id, pair.review.reviewer): pair for pair in pooled}
     versions = tuple(dict.fromkeys(names[h][1] for h in same if h in names))
     title = wording.question if wording else criterion
     return AnsweredQuestion(*key, list(latest.values()), versions, outdated, title)

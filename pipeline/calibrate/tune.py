@@ -124,7 +124,7 @@ def labels(
     for review in newest_answers(reviews):
         if review.criterion_id and review.rubric_hash in wanted and review.human_answer in ("yes", "no"):
             answers = by_call[review.criterion_id, review.call_id]
-            answers[review.reviewer.casefold()] = review.human_answer == "yes"
+            answers[review.reviewer] = review.human_answer == "yes"
     agreed: dict[str, dict[str, bool]] = defaultdict(dict)
     differ: dict[str, int] = defaultdict(int)
     for (criterion, call), answers in by_call.items():
@@ -260,14 +260,14 @@ class _Labelled:
 
 def _proposal(labelled: _Labelled, marks: Sequence[Mark], note: str) -> Proposal:
     name, check = labelled.criterion.id, learnt(labelled.check, marks)
-    note = "; ".join(filter(None, (note, _contradictions(marks))))
+    notes = [note, _contradictions(marks)]
     change = Change(
         phrases=tuple(p for p in check.any if p not in labelled.check.any),
         unless=tuple(p for p in check.unless if p not in labelled.check.unless),
     )
     if len(labelled.answers) < LEAST_ANSWERS:
         few = f"{len(labelled.answers)} answers of people; {LEAST_ANSWERS} are needed to measure a change"
-        return Proposal(name, None, None, change, "; ".join(filter(None, (note, few))))
+        return Proposal(name, None, None, change, "; ".join(filter(None, (*notes, few))))
     pairs = labelled.pairs()
     now = measured(pairs, labelled.now)
     setting, best = best_setting(pairs, labelled.now)
@@ -277,11 +277,10 @@ def _proposal(labelled: _Labelled, marks: Sequence[Mark], note: str) -> Proposal
             setting, best = with_phrases
         else:
             change = Change()
-            worse = "marked quotes make it worse on the calls answered; left out"
-            note = "; ".join(filter(None, (note, worse)))
+            notes.append("marked quotes make it worse on the calls answered; left out")
     if setting != labelled.now:
         change = replace(change, threshold=setting.threshold, unsure=setting.unsure)
-    return Proposal(name, now, best if change.by_key else now, change, note)
+    return Proposal(name, now, best if change.by_key else now, change, "; ".join(filter(None, notes)))
 
 
 def _quotes(marks: Sequence[Mark]) -> tuple[set[str], set[str]]:
