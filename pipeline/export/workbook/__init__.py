@@ -17,15 +17,7 @@ from pipeline.export.job import ExportJob
 from pipeline.export.names import whole
 from pipeline.export.selection import ExportedCall, Texts
 from pipeline.export.summary import Totals, counted
-from pipeline.export.tables import (
-    ANSWER_COLUMNS,
-    CALL_COLUMNS,
-    AnswerRow,
-    answer_rows,
-    call_rows,
-    clock,
-    values,
-)
+from pipeline.export.tables import ANSWER_COLUMNS, CALL_COLUMNS, AnswerRow, answer_rows, call_rows, clock
 from pipeline.export.workbook.overview import TITLE, write_summary
 from pipeline.export.workbook.people import write_agents, write_criteria
 from pipeline.export.workbook.reference import write_coverage, write_definitions
@@ -86,11 +78,11 @@ def _write_calls(
     grade_rows: dict[tuple[str, ...], list[int]] = defaultdict(list)  # rows of the answers with these grades
     for call in calls:
         for call_row in call_rows(call):
-            row = call_sheet.add(values(CALL_COLUMNS, call_row))
+            row = call_sheet.add(call_row)
             if job.packet_link:
                 call_sheet.link(row, "call_id", _target(job.packet_link, call), call.metadata.call_id)
         for answer in answer_rows(call, texts):
-            row = answer_sheet.add(values(ANSWER_COLUMNS, answer))
+            row = answer_sheet.add(answer)
             grade_rows[answer.text.grades].append(row)
             if job.packet_link:
                 _link_times(answer_sheet, row, job.packet_link, answer)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.export.summary import Comparison, CriterionTotals, Totals, Unit, Week, spoken
-from pipeline.export.tables import Column, values
+from pipeline.export.tables import Column
 from pipeline.export.workbook.sheet import Formats, TableSheet
 
 MOST_WEEKS = 26
@@ -79,7 +79,7 @@ def write_agents(book: Any, formats: Formats, totals: Totals) -> None:
     units = sorted(totals.agents.values(), key=lambda u: (u.lowest_first(), u.name))
     for unit in units:
         agent = AgentRow(unit, unit.weekly()[0], *unit.strengths_and_focus(totals))
-        row = sheet.add(values(AGENT_COLUMNS, agent))
+        row = sheet.add(agent)
         for offset, week in enumerate(weeks):
             score = unit.weeks[week].mean().estimate if week in unit.weeks else None
             if score is not None:
@@ -109,6 +109,6 @@ def write_criteria(book: Any, formats: Formats, totals: Totals) -> None:
     """Write one row per criterion, in the rubric's order, with a bar for how often it is met."""
     sheet = TableSheet(book, formats, "Criteria", CRITERION_COLUMNS)
     for criterion in totals.criteria.values():
-        sheet.add(values(CRITERION_COLUMNS, criterion))
+        sheet.add(criterion)
     sheet.bars("met", most=1)
     sheet.close()

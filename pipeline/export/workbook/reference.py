@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
-from pipeline.export.tables import ANSWER_COLUMNS, CALL_COLUMNS, Column, values
+from pipeline.export.tables import ANSWER_COLUMNS, CALL_COLUMNS, Column
 from pipeline.export.workbook.people import AGENT_COLUMNS, CRITERION_COLUMNS
 from pipeline.export.workbook.reviewed import AGREEMENT_COLUMNS, REVIEW_COLUMNS, SCORE_COLUMNS
 from pipeline.export.workbook.sheet import Formats, TableSheet
@@ -54,10 +54,10 @@ def write_coverage(book: Any, formats: Formats, ledger: Sequence[LedgerRow]) -> 
     for row in ledger:
         counts[row["status"], row["reason"] or ""] += row["files"]
     for (status, reason), files in sorted(counts.items(), key=lambda item: -item[1]):
-        sheet.add([status, reason, files])
+        sheet.add_cells([status, reason, files])
     for row in ledger:
         if row["path"]:
-            sheet.add(values(COVERAGE_COLUMNS, row))
+            sheet.add(row)
     sheet.close()
 
 

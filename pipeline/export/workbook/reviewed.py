@@ -12,7 +12,7 @@ from pipeline.calibrate.figures import Agreement, sentence
 from pipeline.conversation import Review
 from pipeline.export.selection import Texts, words_of
 from pipeline.export.summary import spoken
-from pipeline.export.tables import Column, values
+from pipeline.export.tables import Column
 from pipeline.export.workbook.sheet import OUTCOME_COLOURS, Formats, TableSheet
 
 AGREEMENT_COLUMNS: Sequence[Column[Agreement]] = (
@@ -90,19 +90,19 @@ def write_agreement(book: Any, formats: Formats, calibration: Calibration) -> No
     """Write a row per criterion, per reviewer and per agreement among people; then notes and a chart."""
     sheet = TableSheet(book, formats, "Agreement", AGREEMENT_COLUMNS)
     for row in (*calibration.criteria, *calibration.reviewers):
-        sheet.add(values(AGREEMENT_COLUMNS, row))
+        sheet.add(row)
     blank = [None] * (len(AGREEMENT_COLUMNS) - 4)
     for people in calibration.people:
         alpha = "unknown" if people.alpha.value is None else f"{people.alpha.value:.2f}"
         interval = f" ({people.alpha.range})" if people.alpha.range else ""
         seen = "blind" if people.blind else "the machine's answers in view"
         words = f"{people.reviewers} people on the same answers, {seen}: Krippendorff's α {alpha}{interval}."
-        sheet.add([f"People on: {people.title}", people.rubric, people.answers, *blank, words])
+        sheet.add_cells([f"People on: {people.title}", people.rubric, people.answers, *blank, words])
     if calibration.score_change:
         words = f"Scored again with people's answers, scores move {calibration.score_change}."
-        sheet.add(["Scores", None, None, *blank, words])
+        sheet.add_cells(["Scores", None, None, *blank, words])
     for caution in calibration.cautions:
-        sheet.add(["Caution", None, None, *blank, sentence(caution)])
+        sheet.add_cells(["Caution", None, None, *blank, sentence(caution)])
     _chart(book, sheet, len(calibration.criteria))
     sheet.close()
 
@@ -132,7 +132,7 @@ def write_scores(book: Any, formats: Formats, scores: Sequence[ScoreDeviation]) 
     """Write each reviewed call's score with a person's answers beside the machine's, in the given order."""
     sheet = TableSheet(book, formats, "Score deviation", SCORE_COLUMNS)
     for deviation in scores:
-        sheet.add(values(SCORE_COLUMNS, deviation))
+        sheet.add(deviation)
     for name in ("was", "becomes"):
         sheet.colour_words(name, OUTCOME_COLOURS)
     sheet.close()
@@ -143,5 +143,5 @@ def write_reviews(book: Any, formats: Formats, reviews: Sequence[Review], texts:
     sheet = TableSheet(book, formats, "Reviews", REVIEW_COLUMNS)
     for review in reversed(reviews):
         title = words_of(texts, review.rubric_hash, review.criterion_id or "").title
-        sheet.add(values(REVIEW_COLUMNS, ReviewRow(review, title)))
+        sheet.add(ReviewRow(review, title))
     sheet.close()

@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.csv_safety import clean
 from pipeline.errors import UsageError
-from pipeline.export.tables import Cell, Column
+from pipeline.export.tables import Cell, Column, values
 
 LAST_ROW = 1_048_575
 LONGEST_CELL = 32_767
@@ -125,8 +125,12 @@ class TableSheet:
             self.sheet.write_string(0, col, heading, formats.entry_head)
         self.sheet.freeze_panes(1, 1)
 
-    def add(self, cells: Sequence[Cell]) -> int:
-        """Append a row with cells in the order of the columns; returns its row number, counted from 0."""
+    def add(self, row: Any) -> int:
+        """Append a row, from which each column reads its cell; returns its row number, counted from 0."""
+        return self.add_cells(values(self._columns, row))
+
+    def add_cells(self, cells: Sequence[Cell]) -> int:
+        """Append a row of these cells, in the order of the columns; the last ones may be left out."""
         if self.rows >= LAST_ROW:
             raise UsageError(
                 f"sheet {self._name} would exceed the {LAST_ROW:,} rows a workbook can hold",
