@@ -25,4 +25,13 @@ def inert(value: object) -> object:
     if not isinstance(value, str):
         return value
     text = clean(value)
-    return "'" + text if text.lstrip(" \xa0").startswith(FORMULA_START) else text
+    return "'" + text if _is_formula(text) else text
+
+
+def as_written(text: str) -> str:
+    """The text that ``inert`` made this cell of: without its apostrophe, but with one that a person wrote."""
+    return text[1:] if text.startswith("'") and _is_formula(text[1:]) else text
+
+
+def _is_formula(text: str) -> bool:
+    return text.lstrip(" \xa0").startswith(FORMULA_START)

@@ -74,7 +74,7 @@ class AnsweredQuestion:
 
 
 def newest_answers(reviews: Iterable[Review]) -> list[Review]:
-    """Each person's newest answer to each criterion of each call; ``reviews`` come oldest first.
+    """Each person's newest answer to each criterion of each call; oldest first, as ``reviews`` are.
 
     An answer that was only confirmed with the whole call counts where the person gave none. A person is named
     as they last wrote their name: "Anna", "anna " and "ANNA" are one.
@@ -85,6 +85,7 @@ def newest_answers(reviews: Iterable[Review]) -> list[Review]:
     for review in sorted(reviews, key=lambda r: not r.is_confirmation):
         if review.criterion_id and review.human_answer:
             key = (review.call_id, review.rubric_hash, review.criterion_id, _person(review))
+            newest.pop(key, None)  # the list has the newest last
             newest[key] = replace(review, reviewer=names[_person(review)])
     return list(newest.values())
 

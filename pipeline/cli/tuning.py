@@ -14,7 +14,7 @@ from pipeline.cli.console import note
 from pipeline.cli.rubric import Which, calls_for, group, write_new
 from pipeline.cli.store import ConfigOption, Db, open_store
 from pipeline.conversation import Conversation, Evidence
-from pipeline.csv_safety import inert
+from pipeline.csv_safety import as_written, inert
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ def read_marks(path: Path, known: Collection[str], hashes: Collection[str]) -> l
                 raise UsageError(
                     f"{path}:{number}: mark is {row['mark']!r}", hint="write yes or no, or leave it empty"
                 )
-            quote = (row["quote"] or "").lstrip("'").strip()
+            quote = as_written(row["quote"] or "").strip()
             if not quote or len(quote) > LONGEST_QUOTE:
                 raise UsageError(
                     f"{path}:{number}: the row needs a quote of at most {LONGEST_QUOTE} characters",

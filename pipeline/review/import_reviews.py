@@ -36,6 +36,9 @@ STATES = {
 assert set(STATES.values()) | {"submitted"} == set(get_args(ReviewState))
 
 
+BEFORE_ALL = dt.datetime.min.replace(tzinfo=dt.UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class EntryProblem:
     """One entry that could not be kept, or that somebody should look at."""
@@ -134,7 +137,7 @@ def import_reviews(
     stored.sort(key=lambda r: not r.is_confirmation)
     corrected = {_item(review) for review in stored if not review.is_confirmation}
     reviews = [r for r in reviews if not (r.is_confirmation and _item(r) in corrected)]
-    reviews = _drop_false_blind(_without_contradictions(reviews, report), stored, report)
+    reviews = _without_contradictions(_drop_false_blind(reviews, stored, report), report)
     ids = rubric_ids(store)
     disputes = {_disputable(r, ids) for r in (*stored, *reviews) if r.state == "disputed"}
     undisputed = [r for r in reviews if r.state in DECISIONS and _disputable(r, ids) not in disputes]
@@ -317,12 +320,19 @@ def _without_contradictions(reviews: Sequence[Review], report: Report) -> list[R
     return list(chosen.values())
 
 
-def _drop_false_blind(reviews: Iterable[Review], stored: Iterable[Review], report: Report) -> list[Review]:
-    """Remove ``blind`` from reviews whose reviewer had seen the machine's answers to the call before."""
-    not_blind = {(r.call_id, _folded(r.reviewer)) for r in stored if "blind" not in r.extra}
+def _drop_false_blind(reviews: Sequence[Review], stored: Iterable[Review], report: Report) -> list[Review]:
+    """Remove ``blind`` from reviews whose reviewer had seen the machine's answers to the call before.
+
+    Reviews of one import are in the order of their times.
+    """
+    not_blind = {(r.call_id, _folded(r.reviewer)): BEFORE_ALL for r in stored if "blind" not in r.extra}
+    for review in sorted(reviews, key=lambda r: r.reviewed_at):
+        if "blind" not in review.extra:
+            not_blind.setdefault((review.call_id, _folded(review.reviewer)), review.reviewed_at)
     checked, problems = [], []
     for review in reviews:
-        if "blind" in review.extra and (review.call_id, _folded(review.reviewer)) in not_blind:
+        seen_at = not_blind.get((review.call_id, _folded(review.reviewer)))
+        if "blind" in review.extra and seen_at is not None and seen_at < review.reviewed_at:
             seen = f"{review.reviewer} had reviewed it with the machine's answers in view"
             problems.append(EntryProblem(review.call_id, f"{seen}: kept, but not as blind"))
             extra = {name: value for name, value in review.extra.items() if name != "blind"}

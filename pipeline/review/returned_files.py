@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.csv_safety import clean
+from pipeline.csv_safety import as_written, clean
 from pipeline.errors import UsageError
 
 LARGEST_FILE = 256 * 1024 * 1024
@@ -214,7 +214,7 @@ def _read_table(rows: Iterable[Sequence[object]], place: str, at: dt.datetime) -
     columns: dict[str, int] = {}
     entries = []
     for number, cells in enumerate(rows, start=1):
-        row = [_text(cell) for cell in cells]
+        row = [as_written(_text(cell)) for cell in cells]
         if not columns:
             columns = _header(row)
             if not columns and number >= HEADER_ROWS:
@@ -247,13 +247,12 @@ def _header(row: Sequence[str]) -> dict[str, int]:
 
 
 def _text(value: object) -> str:
-    """A cell as text: whole numbers without ``.0``, no outer spaces, no apostrophe that escapes a formula."""
+    """A cell or value as text: whole numbers without ``.0``, no outer spaces."""
     if value is None:
         return ""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    text = str(value).strip().strip("\u200b\ufeff\xa0")
-    return text[1:] if text.startswith("'") and len(text) > 1 else text
+    return str(value).strip().strip("\u200b\ufeff\xa0")
 
 
 def _moment(value: object) -> dt.datetime | None:

@@ -298,6 +298,37 @@ def test_who_saw_the_machines_answers_is_not_blind(graded: Path, tmp_path: Path)
     assert blind == {("Tom", "call-001"), ("Amira", "call-000"), ("Amira", "call-001")}
 
 
+def test_answers_of_one_import_are_blind_until_an_open_one(graded: Path, tmp_path: Path) -> None:
+    """As they would be in two imports: what counts is when the machine's answers were seen."""
+    blind, seen = (tmp_path / name for name in ("blind.json", "seen.json"))
+    for path, answer, minutes, session in (
+        (blind, "na", (30, 10), {"blind": "packet-7"}),
+        (seen, "said sorry", (20, 20), {}),
+    ):
+        answers = [a_grade(n, answer, at=f"2026-11-02T10:{m}:00Z") for n, m in enumerate(minutes)]
+        returned(tmp_path, answers=answers, **session).rename(path)
+    with Store(graded) as store:
+        report = import_reviews(store, [blind, seen])
+    assert [p.where for p in report.conflicts if "not as blind" in p.what] == ["call-000"]
+
+
+def test_a_quotation_mark_before_a_comment_is_kept(db: Path, tmp_path: Path) -> None:
+    """Only the apostrophe that keeps a spreadsheet from running a formula goes, and only from tables."""
+    answer = {"call_id": "call-001", "rubric_hash": RUBRIC.hash, "criterion_id": "empathy", "answer": "no"}
+    table = tmp_path / "back.csv"
+    with Store(db) as store:
+        for reason in ("'No' is what she said", "'=1+1"):
+            import_reviews(store, [returned(tmp_path, answers=[answer | {"reason": reason}])])
+            assert store.reviews()[-1].reason == reason
+        for n, (written, reason) in enumerate((("'Yes' she said", "'Yes' she said"), ("'=1+1", "=1+1"))):
+            table.write_text(
+                "call_id,criterion_id,rubric_hash,override,reviewer,reason\n"
+                f"call-00{n + 2},empathy,{RUBRIC.hash},no,Tom,{written}\n"
+            )
+            import_reviews(store, [table])
+            assert store.reviews()[-1].reason == reason
+
+
 def test_two_people_who_differ_are_reported_and_both_kept(db: Path, tmp_path: Path) -> None:
     """A double review is a conflict to settle, not something to overwrite."""
     with Store(db) as store:

@@ -71,6 +71,13 @@ def test_reviewers_who_differ_teach_nothing() -> None:
     assert differ == {"hold": 1}
 
 
+def test_the_newest_answer_of_a_person_counts_whatever_the_wording() -> None:
+    """Also where the first and the last were given under one text of the rubric, and another between."""
+    answers = [("yes", "h"), ("no", "other"), ("yes", "h")]
+    said, _ = tune.labels([review("a", answer, form=form) for answer, form in answers], {"h", "other"})
+    assert said == {"hold": {"a": True}}
+
+
 def test_too_few_answers_are_told_and_change_nothing() -> None:
     """Below ten answers there is nothing to measure."""
     form = rubric.parse(FORM)
