@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.cli.console import discard_results
+from pipeline.cli.scorecard import clock
 from pipeline.conversation import CallRecord, Scorecard
 from pipeline.errors import CallQAError
 
@@ -159,13 +160,6 @@ class BatchView:
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         sys.stderr.write(json.dumps({"at": now, "event": event, **fields}, ensure_ascii=False) + "\n")
         sys.stderr.flush()
-
-
-def clock(seconds: float) -> str:
-    """Seconds as h:mm:ss, or m:ss below an hour."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def _label(record: CallRecord) -> str:

@@ -18,8 +18,12 @@ MARKS = {"yes": "✓", "no": "✗", "na": "–", "undetermined": "?"}
 
 
 def clock(seconds: float | None) -> str:
-    """Seconds as m:ss; a dash for None."""
-    return "–" if seconds is None else f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+    """Seconds as m:ss, or h:mm:ss from an hour on; a dash for None."""
+    if seconds is None:
+        return "–"
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def render(

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from pipeline import export
 from pipeline.cli.batch_view import BatchView
 from pipeline.cli.commands import app
+from pipeline.cli.scorecard import clock
 from pipeline.conversation import CriterionAnswer, Scorecard, SectionScore
 from pipeline.export.packet.content import index_row
 from pipeline.export.selection import ExportedCall
@@ -119,3 +120,11 @@ def test_without_torch_a_command_says_what_to_install() -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert "the Python package 'torch' is not installed" in done.stderr
     assert "pip install callqa" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(None, "–"), (0.9, "0:00"), (187, "3:07"), (4503.2, "1:15:03")]
+)
+def test_times_are_shown_as_the_packet_shows_them(seconds: float | None, shown: str) -> None:
+    """In hours from an hour on."""
+    assert clock(seconds) == shown
