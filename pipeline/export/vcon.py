@@ -111,7 +111,7 @@ def _holds(call: ExportedCall, started_at: dt.datetime) -> list[Json]:
 
 def _message(turn: Turn, started_at: dt.datetime) -> Json:
     at = started_at + dt.timedelta(seconds=turn.start_s or 0.0)
-    party = AGENT if turn.role == "agent" else CUSTOMER
+    party = AGENT if turn.role in ("agent", "system") else CUSTOMER  # a system speaks for the company
     return {
         "type": "text",
         "start": _rfc3339(at),
