@@ -60,12 +60,12 @@ def text(path: Path) -> str:
             raise RecordingError(
                 f"{path.name} is larger than {MAX_BYTES >> 20} MB", hint="is it one call?", reason="too_large"
             )
-        return _decoded(path.read_bytes())
+        return decoded(path.read_bytes())
     except OSError as error:
         raise RecordingError(f"{path.name} cannot be read: {error.strerror}", reason="unreadable") from error
 
 
-def _decoded(content: bytes) -> str:
+def decoded(content: bytes) -> str:
     """Decode UTF-8, UTF-16 with a byte order mark, or else Windows-1252, which older tools write."""
     try:
         return content.decode("utf-8-sig")

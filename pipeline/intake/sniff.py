@@ -51,7 +51,7 @@ def content(path: Path) -> Content:
     if head.startswith(_MAGIC) or head[4:8] == b"ftyp":  # MP4, M4A
         return "recording"
     text = _text(head)
-    if path.suffix.lower() == lines.SUFFIX and text is not None and lines.is_conversation(text):
+    if path.suffix.lower() == lines.SUFFIX and lines.is_conversation(captions.decoded(head)):
         return "lines"
     if text is not None and text.lstrip().startswith(("{", "[")):
         return "json"

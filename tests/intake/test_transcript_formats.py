@@ -261,6 +261,14 @@ def test_plain_text_with_labels_is_a_transcript(tmp_path: Path, content: str, ex
     assert bool(said.warnings) == (expected == TIMED)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+def test_plain_text_may_be_of_any_windows_editor(tmp_path: Path, encoding: str) -> None:
+    """A pound sign of Windows-1252 is no UTF-8."""
+    path = tmp_path / "a.txt"
+    path.write_bytes("Agent: That is £5.\r\nCustomer: Café, please.\r\n".encode(encoding))
+    assert [turn.text for turn in read(path).turns] == ["That is £5.", "Café, please."]
+
+
 def test_a_line_that_only_begins_with_a_time_goes_on_with_the_turn(tmp_path: Path) -> None:
     """Nothing said is taken for a time."""
     path = tmp_path / "a.txt"
