@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -159,10 +160,16 @@ def watch(
         raise UsageError(f"--settle {settle:g} --every {every:g}: too short, or longer than a day")
     settings = load_settings(config, store={"db": db}, score={"rubrics": rubric or None})
     view, rounds = BatchView(settings.flow.log_format), Rounds()
+
+    def wait(seconds: float) -> None:
+        for sentence in rounds.overdue(settings):
+            view.warn(sentence)
+        time.sleep(seconds)
+
     note(f"watching {', '.join(map(str, folders))}; stop with Ctrl-C")
     with _failure_told(settings, view):
         for tally in watch_folders(
-            folders, settings, view, settle_s=settle, every_s=every, on_wait=view.warn
+            folders, settings, view, settle_s=settle, every_s=every, on_wait=view.warn, sleep=wait
         ):
             for sentence in rounds.conclude(tally, settings):
                 view.warn(sentence)

@@ -68,10 +68,19 @@ class Rounds:
     def conclude(self, tally: Tally, settings: Settings) -> list[str]:
         """Conclude one round; alerts come with the round that makes enough of them."""
         self._judged.add_processed(tally)
+        return conclude(tally, settings, judged=self._due() or Tally())
+
+    def overdue(self, settings: Settings) -> list[str]:
+        """Alerts about the files of a day, when no further round comes that could bring them."""
+        judged = self._due() if self._judged.processed else None
+        return conclude(Tally(), settings, judged) if judged else []
+
+    def _due(self) -> Tally | None:
+        """What is judged now, if it is enough; then the next files begin."""
         if self._judged.processed < ENOUGH_FILES and self._clock() - self._since < LONGEST_S:
-            return conclude(tally, settings, judged=Tally())
+            return None
         judged, self._judged, self._since = self._judged, Tally(), self._clock()
-        return conclude(tally, settings, judged)
+        return judged
 
 
 def tell_of_failure(error: Exception, settings: Settings) -> list[str]:

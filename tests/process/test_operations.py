@@ -226,7 +226,7 @@ def test_a_fault_that_stays_is_told_once(tmp_path: Path, webhook: tuple[str, lis
 
 
 def test_shares_of_a_drop_folder_are_of_many_rounds(tmp_path: Path) -> None:
-    """One bad file among the last hundred, or of a day, is no "1 of 1 files"."""
+    """One bad file among the last hundred, or of a day, is no "1 of 1 files"; no further round is needed."""
     settings, times = Settings(flow=FlowSettings(state_dir=tmp_path)), [0.0]
     rounds = Rounds(clock=lambda: times[-1])
 
@@ -240,6 +240,11 @@ def test_shares_of_a_drop_folder_are_of_many_rounds(tmp_path: Path) -> None:
     assert alerts(quarantined=5) == []
     times.append(86_400.0)
     assert alerts(scored=5) == ["5 of 10 files were quarantined, more than 10%"]
+    assert alerts(failed=60) == rounds.overdue(settings) == []
+    times.append(2 * 86_400.0)
+    assert rounds.overdue(settings) == ["60 of 60 files failed, more than 2%"]
+    times.append(4 * 86_400.0)
+    assert rounds.overdue(settings) == []
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/", "http://nobody.invalid/"])
