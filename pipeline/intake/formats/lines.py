@@ -45,7 +45,8 @@ def is_conversation(text: str) -> bool:
     told = any(one["start"] or pieces.role_of(one["speaker"]) != "unknown" for one in found)
     spoken = sum(count_words(one["text"]) for one in found)
     return (
-        2 <= len(speakers) <= bare.MOST_SPEAKERS
+        len(speakers) > 1
+        and bare.read({"turns": found}) is not None
         and len(found) >= LEAST_LABELLED * lines
         and (told or spoken >= LEAST_WORDS * len(found))
     )
