@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from string import capwords
 from typing import Any, Literal, Protocol
 
 from pipeline.rubric.checks import RegexCheck, TokenCheck, WordCheck
@@ -87,6 +88,7 @@ def queries(check: WordCheck, company: Sequence[str] = ()) -> tuple[Query, ...]:
         return (_query("regex", check.any, case_sensitive=check.case_sensitive),)
     if isinstance(check, TokenCheck):
         return (_query("tokens", (), patterns=check.any),)
+    company = [capwords(name) if name.islower() else name for name in company]  # a capital tells a name
     more = {
         "unless": _named(check.unless, company),
         "meaning": check.meaning or "",

@@ -290,6 +290,15 @@ def test_a_greeting_with_another_companys_name_is_not_this_ones(said: str, named
     assert any(found.strength >= query.threshold for found in MATCHER.find(query, [said])) == named
 
 
+@pytest.mark.parametrize("company", ["Harper Valley", "harper valley"])
+def test_a_company_is_a_name_however_the_rubric_writes_it(company: str) -> None:
+    """A recogniser may write it as other words."""
+    check = rubric.checks.PhraseCheck(kind="phrases", match="fuzzy", any=["you have reached {company}"])
+    (query,) = queries(check, [company])
+    (found,) = MATCHER.find(query, ["hello you have reached carpet valley"])
+    assert found.strength >= query.threshold
+
+
 @pytest.mark.parametrize(
     ("phrase", "text"),
     [
